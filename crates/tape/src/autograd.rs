@@ -1,0 +1,20 @@
+//! The graph behind tensors and the reverse pass over it.
+//!
+//! Every recorded operation is a [`node::Node`]: it holds its operation, the values that the
+//! operation's derivative needs, and an edge to the origin of each input. Tensors own their node, nodes
+//! own their edges, and nothing points forward, so a graph frees itself with the last tensor that needs
+//! it. [`engine`] walks the edges backward, last recorded operation first.
+
+mod engine;
+mod gradient;
+mod hooks;
+mod leaf;
+mod mode;
+mod node;
+
+pub use gradient::{BackwardOptions, Grad, GradAllowUnused, Tensors, grad};
+pub use hooks::HookHandle;
+pub use mode::{EnableGradGuard, NoGradGuard, enable_grad, is_grad_enabled, no_grad};
+
+pub(crate) use leaf::Leaf;
+pub(crate) use node::{Edge, Gradients, Node, Op, Rule, Saved, Saves, gradients, record_many, save_output, saves};

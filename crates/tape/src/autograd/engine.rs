@@ -1,0 +1,372 @@
+//! The reverse pass: walks the graph from the outputs, last recorded operation first.
+//!
+//! A node is run when its sequence number is the largest among those that hold a gradient. Every
+//! consumer of a node has a larger number, so by then all contributions have arrived: no counting of
+//! dependencies beforehand, no recursion, and the order of additions is torch's.
+//!
+//! Where a node's gradient waits is found through the node itself: each pass *claims* the nodes that it
+//! meets by writing its number and the position of its slot into them. A node that another thread's
+//! pass has claimed at the same time is looked up in a map instead.
+
+use super::mode::with_grad_mode;
+use super::node::{Edge, Gradients, Node, Rule, try_claim};
+use crate::{Error, Tensor};
+use smallvec::SmallVec;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// Where gradients wait for their node or leaf.
+struct Slot {
+    target: Target,
+    /// By output.
+    grads: SmallVec<[Option<Tensor>; 1]>,
+    /// In the heap or, for leaves, in the list already.
+    queued: bool,
+    /// Positions in the result of `grad` that want the gradient of an output.
+    captures: SmallVec<[(u32, usize); 1]>,
+    /// Some gradient that was asked for lies behind this node; only kept when inputs were named.
+    needed: bool,
+}
+
+enum Target {
+    Node(Arc<Node>),
+    Leaf(Tensor),
+}
+
+impl Target {
+    fn claim(&self) -> &AtomicU64 {
+        match self {
+            Target::Node(node) => &node.claim,
+            Target::Leaf(leaf) => &leaf.inner.claim,
+        }
+    }
+
+    /// An identity that stays valid as long as the slot holds the target.
+    fn address(&self) -> usize {
+        match self {
+            Target::Node(node) => Arc::as_ptr(node).cast::<()>() as usize,
+            Target::Leaf(leaf) => leaf.id(),
+        }
+    }
+}
+
+pub(super) struct Options {
+    pub retain_graph: bool,
+    pub create_graph: bool,
+}
+
+/// One running backward pass.
+struct Pass {
+    number: u32,
+    options: Options,
+    slots: Vec<Slot>,
+    /// Nodes with a gradient, by sequence number.
+    heap: BinaryHeap<(u64, u32)>,
+    /// Leaves with a gradient, in order of arrival.
+    leaves: Vec<u32>,
+    /// Slots of targets that another pass holds claimed.
+    unclaimed: HashMap<usize, u32>,
+    /// Inputs were named: gradients go to them and nowhere else.
+    inputs_named: bool,
+}
+
+impl Drop for Pass {
+    /// Releases all claims, also when a rule or hook panics.
+    fn drop(&mut self) {
+        for (index, slot) in self.slots.iter().enumerate() {
+            let claim = slot.target.claim();
+            if claim.load(Ordering::Relaxed) == self.claim_value(index as u32) {
+                claim.store(0, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// Adds the gradients of `roots` to the leaves that they depend on.
+pub(super) fn backward(roots: Vec<(Edge, Tensor)>, options: Options) -> Result<(), Error> {
+    let mut pass = Pass::new(options, false);
+    pass.start(roots)?;
+    pass.run(&mut [])?;
+    pass.finish_leaves()
+}
+
+/// The gradients of `inputs`; `None` for those that the roots do not depend on.
+pub(super) fn gradients_of(
+    roots: Vec<(Edge, Tensor)>,
+    inputs: &[Edge],
+    options: Options,
+) -> Result<Vec<Option<Tensor>>, Error> {
+    let mut pass = Pass::new(options, true);
+    for (position, input) in inputs.iter().enumerate() {
+        let output = output_of(input);
+        let slot = pass.slot(input);
+        pass.slots[slot as usize].captures.push((output, position));
+    }
+    for (root, _) in &roots {
+        pass.find_needed(root);
+    }
+    pass.start(roots)?;
+    let mut captured = vec![None; inputs.len()];
+    pass.run(&mut captured)?;
+    for index in std::mem::take(&mut pass.leaves) {
+        let slot = &mut pass.slots[index as usize];
+        let (Some(grad), Target::Leaf(leaf)) = (slot.grads[0].take(), &slot.target) else { continue };
+        let grad = run_leaf_hooks(leaf, grad)?;
+        for (_, position) in &slot.captures {
+            captured[*position] = Some(grad.clone());
+        }
+    }
+    Ok(captured)
+}
+
+fn output_of(edge: &Edge) -> u32 {
+    match edge {
+        Edge::Node(_, output) => *output,
+        Edge::Leaf(_) => 0,
+    }
+}
+
+impl Pass {
+    fn new(options: Options, inputs_named: bool) -> Pass {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        Pass {
+            number: NUMBER.fetch_add(1, Ordering::Relaxed),
+            options,
+            slots: Vec::with_capacity(16),
+            heap: BinaryHeap::with_capacity(16),
+            leaves: Vec::new(),
+            unclaimed: HashMap::new(),
+            inputs_named,
+        }
+    }
+
+    /// Never 0, which means "free": slots count from one here.
+    fn claim_value(&self, slot: u32) -> u64 {
+        u64::from(self.number) << 32 | u64::from(slot + 1)
+    }
+
+    /// The slot of an edge's target, made at the first meeting.
+    #[inline]
+    fn slot(&mut self, edge: &Edge) -> u32 {
+        let next = self.slots.len() as u32;
+        let value = self.claim_value(next);
+        let claim = match edge {
+            Edge::Node(node, _) => &node.claim,
+            Edge::Leaf(leaf) => &leaf.inner.claim,
+        };
+        let claimed = try_claim(claim, value);
+        if !claimed {
+            let holder = claim.load(Ordering::Relaxed);
+            if holder >> 32 == u64::from(self.number) {
+                return holder as u32 - 1;
+            }
+        }
+        let (target, outputs) = match edge {
+            Edge::Node(node, _) => (Target::Node(Arc::clone(node)), node.outputs.len()),
+            Edge::Leaf(leaf) => (Target::Leaf(leaf.clone()), 1),
+        };
+        if !claimed {
+            if let Some(&slot) = self.unclaimed.get(&target.address()) {
+                return slot;
+            }
+            self.unclaimed.insert(target.address(), next);
+        }
+        let grads = if outputs == 1 { SmallVec::from_buf([None]) } else { SmallVec::from_elem(None, outputs) };
+        self.slots.push(Slot { target, grads, queued: false, captures: SmallVec::new(), needed: false });
+        next
+    }
+
+    /// Marks every node from which a named input can be reached: depth first, without recursion.
+    fn find_needed(&mut self, root: &Edge) {
+        enum Visit {
+            Enter(u32),
+            Leave(u32),
+        }
+        let mut visited: Vec<bool> = Vec::new();
+        let mut stack = vec![Visit::Enter(self.slot(root))];
+        while let Some(visit) = stack.pop() {
+            match visit {
+                Visit::Enter(index) => {
+                    visited.resize(visited.len().max(self.slots.len()), false);
+                    if std::mem::replace(&mut visited[index as usize], true) {
+                        continue;
+                    }
+                    let Target::Node(node) = &self.slots[index as usize].target else { continue };
+                    let node = Arc::clone(node);
+                    stack.push(Visit::Leave(index));
+                    for edge in node.edges.iter().flatten() {
+                        stack.push(Visit::Enter(self.slot(edge)));
+                    }
+                }
+                Visit::Leave(index) => {
+                    let Target::Node(node) = &self.slots[index as usize].target else { continue };
+                    let node = Arc::clone(node);
+                    let needed = node.edges.iter().flatten().any(|edge| self.is_wanted(edge));
+                    self.slots[index as usize].needed = needed;
+                }
+            }
+        }
+    }
+
+    /// Whether a gradient for this edge serves a named input.
+    fn is_wanted(&mut self, edge: &Edge) -> bool {
+        let slot = self.slot(edge);
+        let slot = &self.slots[slot as usize];
+        slot.needed || !slot.captures.is_empty()
+    }
+
+    fn start(&mut self, roots: Vec<(Edge, Tensor)>) -> Result<(), Error> {
+        for (edge, grad) in roots {
+            self.deliver(&edge, grad, "grad_output", 0)?;
+        }
+        Ok(())
+    }
+
+    /// Hands a gradient to the target of an edge, in the shape and dtype that the target expects.
+    #[inline]
+    fn deliver(&mut self, edge: &Edge, grad: Tensor, sender: &'static str, index: usize) -> Result<(), Error> {
+        let (shape, dtype) = match edge {
+            Edge::Node(node, output) => {
+                let info = &node.outputs[*output as usize];
+                (&info.shape[..], info.dtype)
+            }
+            Edge::Leaf(leaf) => (leaf.shape(), leaf.dtype()),
+        };
+        let grad = if grad.shape() == shape { grad } else { fit_shape(grad, shape, sender, index)? };
+        let grad = if grad.dtype() == dtype { grad } else { grad.to_dtype(dtype) };
+        let slot_index = self.slot(edge);
+        let slot = &mut self.slots[slot_index as usize];
+        let waiting = &mut slot.grads[output_of(edge) as usize];
+        *waiting = Some(match waiting.take() {
+            None => grad,
+            Some(first) => add(first, grad, self.options.create_graph),
+        });
+        if !slot.queued {
+            slot.queued = true;
+            match &slot.target {
+                Target::Node(node) => self.heap.push((node.sequence, slot_index)),
+                Target::Leaf(_) => self.leaves.push(slot_index),
+            }
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, captured: &mut [Option<Tensor>]) -> Result<(), Error> {
+        with_grad_mode(self.options.create_graph, || {
+            while let Some((_, index)) = self.heap.pop() {
+                self.run_node(index, captured)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn run_node(&mut self, index: u32, captured: &mut [Option<Tensor>]) -> Result<(), Error> {
+        let slot = &mut self.slots[index as usize];
+        let Target::Node(node) = &slot.target else { unreachable!("only nodes are in the heap") };
+        let node = Arc::clone(node);
+        let mut grads = std::mem::take(&mut slot.grads);
+        if let Some(hooks) = node.hooks.get() {
+            for (output, grad) in grads.iter_mut().enumerate() {
+                if let Some(before) = grad.take() {
+                    let info = &node.outputs[output];
+                    let after = hooks.run(output as u32, before, self.options.create_graph);
+                    *grad = Some(fit_shape(after, &info.shape, "hook", output)?.to_dtype(info.dtype));
+                }
+            }
+        }
+        for (output, position) in &slot.captures {
+            captured[*position] = grads[*output as usize].clone();
+        }
+        let wanted = if self.inputs_named {
+            if !slot.needed {
+                return Ok(());
+            }
+            self.wanted_inputs(&node)
+        } else {
+            u64::MAX
+        };
+        let saved = node.unpack(self.options.retain_graph, self.options.create_graph)?;
+        let rule = Rule { node: &node, saved: &saved, wanted };
+        let inputs: Gradients = match &grads[..] {
+            [Some(grad)] => node.op.backward(&rule, grad),
+            grads => node.op.backward_many(&rule, grads),
+        };
+        drop(grads);
+        debug_assert_eq!(inputs.len(), node.edges.len(), "{} has one gradient per input", node.op.name());
+        for (position, (edge, grad)) in node.edges.iter().zip(inputs).enumerate() {
+            if let (Some(edge), Some(grad)) = (edge, grad) {
+                self.deliver(edge, grad, node.op.name(), position)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn wanted_inputs(&mut self, node: &Node) -> u64 {
+        let mut wanted = 0;
+        for (i, edge) in node.edges.iter().enumerate() {
+            if edge.as_ref().is_some_and(|edge| self.is_wanted(edge)) {
+                wanted |= 1 << i.min(63);
+            }
+        }
+        wanted
+    }
+
+    /// Leaves come last and all together: a pass that fails has changed no gradient.
+    fn finish_leaves(mut self) -> Result<(), Error> {
+        let mut finished = SmallVec::<[(Tensor, Tensor); 8]>::new();
+        for index in std::mem::take(&mut self.leaves) {
+            let slot = &mut self.slots[index as usize];
+            let (Some(grad), Target::Leaf(leaf)) = (slot.grads[0].take(), &slot.target) else { continue };
+            finished.push((leaf.clone(), run_leaf_hooks(leaf, grad)?));
+        }
+        let create_graph = self.options.create_graph;
+        with_grad_mode(create_graph, || {
+            for (leaf, grad) in finished {
+                leaf.leaf_state().accumulate(&leaf, grad, create_graph);
+            }
+        });
+        Ok(())
+    }
+}
+
+fn run_leaf_hooks(leaf: &Tensor, grad: Tensor) -> Result<Tensor, Error> {
+    match leaf.inner.leaf.get() {
+        None => Ok(grad),
+        Some(state) => Ok(fit_shape(state.hooks.run(grad), leaf.shape(), "hook", 0)?.to_dtype(leaf.dtype())),
+    }
+}
+
+/// Sums a gradient over the dimensions along which its input was broadcast, or broadcasts one that is
+/// constant along a dimension.
+#[inline]
+fn fit_shape(grad: Tensor, shape: &[usize], sender: &'static str, index: usize) -> Result<Tensor, Error> {
+    if grad.shape() == shape {
+        return Ok(grad);
+    }
+    if crate::shape::try_broadcast(grad.shape(), shape).as_deref() == Ok(grad.shape()) {
+        return Ok(grad.sum_to(shape));
+    }
+    Err(Error::InvalidGradient {
+        node: sender,
+        index,
+        gradient: grad.shape().to_vec(),
+        expected: shape.to_vec(),
+    })
+}
+
+/// The sum of two contributions, in the memory of one of them where nobody else can see it.
+fn add(first: Tensor, second: Tensor, create_graph: bool) -> Tensor {
+    let reusable = |tensor: &Tensor| tensor.is_exclusive() && tensor.is_contiguous();
+    if create_graph {
+        &first + &second
+    } else if reusable(&first) {
+        first.add_in_place(&second);
+        first
+    } else if reusable(&second) {
+        second.add_in_place(&first);
+        second
+    } else {
+        &first + &second
+    }
+}

@@ -1,0 +1,98 @@
+//! Functions that see, and may replace, the gradient of a tensor.
+
+use crate::Tensor;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// A gradient hook: `None` keeps the gradient.
+type Hook = Arc<dyn Fn(&Tensor) -> Option<Tensor> + Send + Sync>;
+
+/// The hooks of one tensor, in order of registration.
+#[derive(Default)]
+pub(crate) struct HookList {
+    hooks: Mutex<Vec<(u64, Hook)>>,
+}
+
+impl HookList {
+    /// Passes a gradient through all hooks. No lock is held while they run.
+    pub fn run(&self, grad: Tensor) -> Tensor {
+        let hooks: Vec<Hook> = self.lock().iter().map(|(_, hook)| Arc::clone(hook)).collect();
+        hooks.iter().fold(grad, |grad, hook| hook(&grad).unwrap_or(grad))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(u64, Hook)>> {
+        self.hooks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn add(self: &Arc<Self>, hook: Hook) -> HookHandle {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        self.lock().push((id, hook));
+        HookHandle { list: Arc::downgrade(self), id }
+    }
+}
+
+/// Removes a hook again, see [`Tensor::register_hook`].
+#[derive(Clone)]
+pub struct HookHandle {
+    list: Weak<HookList>,
+    id: u64,
+}
+
+impl HookHandle {
+    /// Removes the hook. Removing it twice, or after its tensor is gone, does nothing.
+    pub fn remove(&self) {
+        if let Some(list) = self.list.upgrade() {
+            list.lock().retain(|(id, _)| *id != self.id);
+        }
+    }
+}
+
+/// Hooks and retained gradients of a node's outputs.
+#[derive(Default)]
+pub(crate) struct NodeHooks {
+    hooks: Mutex<Vec<(u32, Arc<HookList>)>>,
+    /// Tensors whose `.grad` is to be set, by output. Weak: a tensor owns its node.
+    retained: Mutex<Vec<(u32, Weak<crate::tensor::Inner>)>>,
+}
+
+impl NodeHooks {
+    pub fn list(&self, output: u32) -> Arc<HookList> {
+        let mut hooks = self.hooks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, list)) = hooks.iter().find(|(index, _)| *index == output) {
+            return Arc::clone(list);
+        }
+        let list = Arc::new(HookList::default());
+        hooks.push((output, Arc::clone(&list)));
+        list
+    }
+
+    pub fn retain(&self, output: u32, tensor: &Tensor) {
+        let mut retained = self.retained.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = |entry: &(u32, Weak<crate::tensor::Inner>)| {
+            entry.1.upgrade().is_some_and(|inner| Arc::ptr_eq(&inner, &tensor.inner))
+        };
+        if !retained.iter().any(known) {
+            retained.push((output, Arc::downgrade(&tensor.inner)));
+        }
+    }
+
+    /// The gradient of an output after its hooks; retained gradients see the value after all hooks,
+    /// also those registered later, as in torch.
+    pub fn run(&self, output: u32, grad: Tensor, create_graph: bool) -> Tensor {
+        let list = {
+            let hooks = self.hooks.lock().unwrap_or_else(PoisonError::into_inner);
+            hooks.iter().find(|(index, _)| *index == output).map(|(_, list)| Arc::clone(list))
+        };
+        let grad = list.map_or(grad.clone(), |list| list.run(grad));
+        let retained: Vec<Tensor> = {
+            let retained = self.retained.lock().unwrap_or_else(PoisonError::into_inner);
+            let alive = retained.iter().filter(|(index, _)| *index == output);
+            alive.filter_map(|(_, weak)| weak.upgrade().map(|inner| Tensor { inner })).collect()
+        };
+        for tensor in retained {
+            tensor.leaf_state().accumulate(&tensor, grad.clone(), create_graph);
+        }
+        grad
+    }
+}

@@ -1,0 +1,110 @@
+//! Whether operations are recorded, per thread.
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+
+thread_local! {
+    static ENABLED: Cell<bool> = const { Cell::new(true) };
+}
+
+/// Whether operations on this thread are recorded at present.
+///
+/// ```
+/// use tape::{is_grad_enabled, no_grad};
+/// assert!(is_grad_enabled() && !no_grad(is_grad_enabled));
+/// ```
+#[inline]
+pub fn is_grad_enabled() -> bool {
+    ENABLED.get()
+}
+
+/// Restores the mode that was found at its creation, also when the stack unwinds.
+struct Restore {
+    previous: bool,
+    /// The mode belongs to a thread, so the guard must stay on it.
+    _thread: PhantomData<*const ()>,
+}
+
+impl Restore {
+    fn set(enabled: bool) -> Restore {
+        Restore { previous: ENABLED.replace(enabled), _thread: PhantomData }
+    }
+}
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        ENABLED.set(self.previous);
+    }
+}
+
+/// Runs `body` with recording on or off.
+#[inline]
+pub(crate) fn with_grad_mode<R>(enabled: bool, body: impl FnOnce() -> R) -> R {
+    let _restore = Restore::set(enabled);
+    body()
+}
+
+/// Runs `body` without recording: its results do not require gradients, even if its inputs do.
+/// The previous mode returns afterwards, also after a panic.
+///
+/// ```
+/// use tape::{Tensor, no_grad};
+/// let x = Tensor::from([1.0]).requires_grad_(true);
+/// let y = no_grad(|| &x * 2.0);
+/// assert!(!y.requires_grad() && x.requires_grad());
+/// ```
+pub fn no_grad<R>(body: impl FnOnce() -> R) -> R {
+    with_grad_mode(false, body)
+}
+
+/// Runs `body` with recording on, inside [`no_grad`] too.
+///
+/// ```
+/// use tape::{Tensor, enable_grad, no_grad};
+/// let x = Tensor::from([1.0]).requires_grad_(true);
+/// assert!(no_grad(|| enable_grad(|| &x * 2.0)).requires_grad());
+/// ```
+pub fn enable_grad<R>(body: impl FnOnce() -> R) -> R {
+    with_grad_mode(true, body)
+}
+
+/// [`no_grad`] for the rest of a scope.
+///
+/// ```
+/// use tape::{NoGradGuard, Tensor};
+/// let x = Tensor::from([1.0]).requires_grad_(true);
+/// {
+///     let _guard = NoGradGuard::new();
+///     x.add_(1.0); // a change of the parameter, not part of any computation
+/// }
+/// assert_eq!(x.item(), 2.0);
+/// ```
+#[must_use = "recording is off only as long as the guard lives; bind it to a name"]
+pub struct NoGradGuard(#[expect(dead_code, reason = "held for its Drop")] Restore);
+
+impl NoGradGuard {
+    /// Turns recording off until the guard is dropped.
+    #[expect(clippy::new_without_default, reason = "a default guard would be a surprise")]
+    pub fn new() -> NoGradGuard {
+        NoGradGuard(Restore::set(false))
+    }
+}
+
+/// [`enable_grad`] for the rest of a scope.
+///
+/// ```
+/// use tape::{EnableGradGuard, NoGradGuard, is_grad_enabled};
+/// let _off = NoGradGuard::new();
+/// let _on = EnableGradGuard::new();
+/// assert!(is_grad_enabled());
+/// ```
+#[must_use = "recording is on only as long as the guard lives; bind it to a name"]
+pub struct EnableGradGuard(#[expect(dead_code, reason = "held for its Drop")] Restore);
+
+impl EnableGradGuard {
+    /// Turns recording on until the guard is dropped.
+    #[expect(clippy::new_without_default, reason = "a default guard would be a surprise")]
+    pub fn new() -> EnableGradGuard {
+        EnableGradGuard(Restore::set(true))
+    }
+}

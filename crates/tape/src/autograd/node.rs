@@ -1,0 +1,354 @@
+//! Recorded operations.
+
+use super::hooks::NodeHooks;
+use super::mode::is_grad_enabled;
+use crate::shape::Dims;
+use crate::{DType, Error, Tensor};
+use smallvec::SmallVec;
+use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// One gradient per input of an operation; `None` where no gradient flows by definition.
+pub(crate) type Gradients = SmallVec<[Option<Tensor>; 2]>;
+
+/// The gradients of a rule, one expression per input. An input that needs no gradient costs nothing:
+/// its expression is not evaluated.
+macro_rules! gradients {
+    ($rule:expr; $($gradient:expr),+ $(,)?) => {{
+        let mut gradients = $crate::autograd::Gradients::new();
+        $(
+            let wanted = $rule.needs(gradients.len());
+            gradients.push(if wanted { Some($gradient) } else { None });
+        )+
+        gradients
+    }};
+}
+pub(crate) use gradients;
+
+/// A differentiable operation: how it is called in messages, and its derivative.
+///
+/// The derivative is written in tensor operations, so that it can be differentiated again. Its
+/// gradients may have broadcast shapes or wider dtypes: the engine sums and converts them.
+pub(crate) trait Op: Send + Sync + 'static {
+    /// torch's name of the backward node.
+    fn name(&self) -> &'static str;
+
+    /// The gradients of the inputs from the gradient of the only output.
+    fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients;
+
+    /// The gradients of the inputs from those of all outputs; an output that took no part has none.
+    fn backward_many(&self, rule: &Rule<'_>, grads: &[Option<Tensor>]) -> Gradients {
+        match &grads[0] {
+            Some(grad) => self.backward(rule, grad),
+            None => SmallVec::from_elem(None, rule.node.edges.len()),
+        }
+    }
+
+    /// Calls of this operation on inputs it is differentiable at, for the gradient checks.
+    #[cfg(test)]
+    fn samples() -> Vec<crate::op::Sample>
+    where
+        Self: Sized;
+}
+
+/// Where a gradient goes: an output of a recorded operation, or a leaf's `.grad`.
+#[derive(Clone)]
+pub(crate) enum Edge {
+    Node(Arc<Node>, u32),
+    Leaf(Tensor),
+}
+
+/// Shape and dtype that the gradient of an output must have.
+pub(crate) struct OutputInfo {
+    pub shape: Dims,
+    pub dtype: DType,
+}
+
+/// A value kept for the backward pass.
+pub(crate) struct Saved {
+    tensor: Tensor,
+    version: u32,
+    /// The value is this output of the node itself; held without its history, which would be a cycle.
+    output: Option<u32>,
+}
+
+pub(crate) type Saves = SmallVec<[Saved; 2]>;
+
+enum SavedState {
+    Held(Saves),
+    Freed,
+}
+
+/// The inputs (`saves![a, b]`) that an operation's derivative will need.
+macro_rules! saves {
+    ($($tensor:expr),* $(,)?) => {{
+        #[allow(unused_mut, reason = "nothing may be saved")]
+        let mut saves = $crate::autograd::Saves::new();
+        $(saves.push($crate::autograd::Saved::input($tensor));)*
+        saves
+    }};
+}
+pub(crate) use saves;
+
+impl Saved {
+    /// Saves an input.
+    #[inline]
+    pub fn input(tensor: &Tensor) -> Saved {
+        Saved { version: tensor.version(), tensor: tensor.clone(), output: None }
+    }
+
+    /// Saves output number `index` of the operation that is being recorded.
+    #[inline]
+    pub fn output(tensor: &Tensor, index: u32) -> Saved {
+        Saved { version: tensor.version(), tensor: tensor.alias(), output: Some(index) }
+    }
+}
+
+/// The `saved` argument of [`Tensor::record`] for a derivative that needs the result and nothing else.
+#[inline]
+pub(crate) fn save_output(result: &Tensor) -> Saves {
+    SmallVec::from_iter([Saved::output(result, 0)])
+}
+
+/// A recorded operation.
+pub(crate) struct Node<O: ?Sized = dyn Op> {
+    /// Larger than that of every node that this one depends on; within a thread, the order of recording.
+    pub sequence: u64,
+    /// Slot of this node in a running backward pass, see `engine`.
+    pub claim: AtomicU64,
+    /// Origin of each input; `None` for constants.
+    pub edges: SmallVec<[Option<Edge>; 2]>,
+    pub outputs: SmallVec<[OutputInfo; 1]>,
+    saved: Mutex<SavedState>,
+    pub hooks: OnceLock<Box<NodeHooks>>,
+    pub op: O,
+}
+
+thread_local! {
+    static SEQUENCE: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Whether an operation on `inputs` is to be recorded.
+#[inline]
+pub(crate) fn tracks(inputs: &[&Tensor]) -> bool {
+    is_grad_enabled() && inputs.iter().any(|input| input.requires_grad())
+}
+
+/// A Lamport clock over threads: the order of recording within a thread, which is the order in which
+/// torch runs nodes that are ready (and so fixes the order of additions), and never before an input.
+#[inline]
+fn next_sequence(edges: &[Option<Edge>]) -> u64 {
+    let latest = edges.iter().filter_map(|edge| match edge {
+        Some(Edge::Node(node, _)) => Some(node.sequence),
+        _ => None,
+    });
+    let sequence = latest.max().unwrap_or(0).max(SEQUENCE.get()) + 1;
+    SEQUENCE.set(sequence);
+    sequence
+}
+
+impl Node {
+    pub fn new<O: Op>(
+        op: O,
+        edges: SmallVec<[Option<Edge>; 2]>,
+        outputs: SmallVec<[OutputInfo; 1]>,
+        saved: Saves,
+    ) -> Arc<Node> {
+        Arc::new(Node {
+            sequence: next_sequence(&edges),
+            claim: AtomicU64::new(0),
+            edges,
+            outputs,
+            saved: Mutex::new(SavedState::Held(saved)),
+            hooks: OnceLock::new(),
+            op,
+        })
+    }
+
+    /// Takes what the rule needs out of the node (or copies it, to `retain` the graph), after checking
+    /// that it is still what was saved.
+    pub fn unpack(self: &Arc<Self>, retain: bool, create_graph: bool) -> Result<SmallVec<[Tensor; 2]>, Error> {
+        let mut state = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        let SavedState::Held(saves) = &mut *state else {
+            return Err(Error::GraphFreed { node: self.op.name() });
+        };
+        for (index, saved) in saves.iter().enumerate() {
+            let version = saved.tensor.version();
+            if version != saved.version {
+                return Err(Error::ModifiedInPlace {
+                    node: self.op.name(),
+                    tensor_type: saved.tensor.dtype().tensor_type(),
+                    shape: saved.tensor.shape().to_vec(),
+                    index,
+                    version,
+                    expected: saved.version,
+                });
+            }
+        }
+        let attach = |tensor: &Tensor, output: Option<u32>| match output {
+            Some(output) if create_graph => tensor.alias().with_origin(Arc::clone(self), output),
+            _ => tensor.clone(),
+        };
+        if retain || saves.is_empty() {
+            return Ok(saves.iter().map(|saved| attach(&saved.tensor, saved.output)).collect());
+        }
+        let SavedState::Held(saves) = std::mem::replace(&mut *state, SavedState::Freed) else {
+            unreachable!("the state was checked above");
+        };
+        drop(state);
+        Ok(saves
+            .into_iter()
+            .map(|saved| match saved.output {
+                Some(_) if create_graph => attach(&saved.tensor, saved.output),
+                _ => saved.tensor,
+            })
+            .collect())
+    }
+
+    /// Replaces saved values that live in `target`'s memory, which is about to be overwritten, by copies.
+    pub fn unshare_saved(&self, target: &Tensor) {
+        let mut state = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        if let SavedState::Held(saves) = &mut *state {
+            for saved in saves.iter_mut().filter(|saved| saved.tensor.shares_storage(target)) {
+                let copy = super::no_grad(|| saved.tensor.detach().copy());
+                saved.tensor = match saved.tensor.edge() {
+                    Some(Edge::Node(node, output)) => copy.with_origin(node, output),
+                    _ => copy,
+                };
+                saved.version = saved.tensor.version();
+            }
+        }
+    }
+}
+
+/// What a derivative sees of its operation.
+pub(crate) struct Rule<'a> {
+    pub node: &'a Node,
+    pub saved: &'a [Tensor],
+    /// Bit i: input i wants a gradient; all further inputs share the last bit.
+    pub wanted: u64,
+}
+
+impl Rule<'_> {
+    /// A saved value, by its position in the list given at recording.
+    #[inline]
+    pub fn saved(&self, index: usize) -> &Tensor {
+        &self.saved[index]
+    }
+
+    /// The shape of the only differentiable input's gradient, read off where it goes.
+    pub fn input_shape(&self) -> &[usize] {
+        match &self.node.edges[0] {
+            Some(Edge::Node(node, output)) => &node.outputs[*output as usize].shape,
+            Some(Edge::Leaf(leaf)) => leaf.shape(),
+            None => unreachable!("an operation of one input is recorded only if that input is tracked"),
+        }
+    }
+
+    /// Whether a gradient for input `index` is of any use.
+    #[inline]
+    pub fn needs(&self, index: usize) -> bool {
+        self.wanted >> index.min(63) & 1 == 1 && self.node.edges[index].is_some()
+    }
+}
+
+impl Tensor {
+    /// Records that this fresh result is `op` of `inputs`, if they require gradients and recording is
+    /// on; `saved` is only evaluated then, and sees the result.
+    #[inline]
+    pub(crate) fn record<O: Op + crate::ops::Registered>(
+        self,
+        inputs: &[&Tensor],
+        op: impl FnOnce() -> O,
+        saved: impl FnOnce(&Tensor) -> Saves,
+    ) -> Tensor {
+        if !tracks(inputs) {
+            return self;
+        }
+        self.record_always(inputs, op(), saved)
+    }
+
+    fn record_always<O: Op>(self, inputs: &[&Tensor], op: O, saved: impl FnOnce(&Tensor) -> Saves) -> Tensor {
+        let edges = inputs.iter().map(|input| input.edge()).collect();
+        let info = OutputInfo { shape: self.layout().shape.clone(), dtype: self.dtype() };
+        let saved = saved(&self);
+        let node = Node::new(op, edges, SmallVec::from_buf([info]), saved);
+        self.with_origin(node, 0)
+    }
+}
+
+/// Records several outputs of one operation; those that `differentiable` names get the history.
+pub(crate) fn record_many<O: Op + crate::ops::Registered>(
+    outputs: Vec<Tensor>,
+    inputs: &[&Tensor],
+    op: impl FnOnce() -> O,
+    saved: impl FnOnce(&[Tensor]) -> Saves,
+) -> Vec<Tensor> {
+    if !tracks(inputs) {
+        return outputs;
+    }
+    let edges = inputs.iter().map(|input| input.edge()).collect();
+    let infos = outputs
+        .iter()
+        .map(|output| OutputInfo { shape: output.layout().shape.clone(), dtype: output.dtype() })
+        .collect();
+    let node = Node::new(op(), edges, infos, saved(&outputs));
+    outputs
+        .into_iter()
+        .enumerate()
+        .map(|(index, output)| {
+            if output.dtype().is_floating_point() {
+                output.with_origin(Arc::clone(&node), index as u32)
+            } else {
+                output
+            }
+        })
+        .collect()
+}
+
+/// What a node owns of other nodes.
+struct Owned {
+    _edges: SmallVec<[Option<Edge>; 2]>,
+    _saved: SavedState,
+}
+
+/// How deep nodes may free each other on the stack before the rest is queued.
+const DROP_DEPTH: u32 = 64;
+
+thread_local! {
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+    static QUEUE: RefCell<Vec<Owned>> = const { RefCell::new(Vec::new()) };
+}
+
+impl<O: ?Sized> Drop for Node<O> {
+    /// A chain of a million nodes would free itself by a million nested drops; beyond a small depth the
+    /// contents are queued for the outermost drop instead.
+    fn drop(&mut self) {
+        let saved = self.saved.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let owned = Owned {
+            _edges: std::mem::take(&mut self.edges),
+            _saved: std::mem::replace(saved, SavedState::Freed),
+        };
+        let depth = DEPTH.get();
+        if depth >= DROP_DEPTH {
+            // Without the queue (the thread is ending) the stack has to do.
+            let _ = QUEUE.try_with(|queue| queue.borrow_mut().push(owned));
+            return;
+        }
+        DEPTH.set(depth + 1);
+        drop(owned);
+        if depth == 0 {
+            while let Ok(Some(next)) = QUEUE.try_with(|queue| queue.borrow_mut().pop()) {
+                drop(next);
+            }
+        }
+        DEPTH.set(depth);
+    }
+}
+
+/// Whether a claim was taken by setting it from "free" to `value`.
+#[inline]
+pub(crate) fn try_claim(claim: &AtomicU64, value: u64) -> bool {
+    claim.compare_exchange(0, value, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+}

@@ -1,0 +1,126 @@
+//! What can go wrong at run time. Misuse that depends only on the code as written panics instead.
+
+/// An error of the autograd engine or of another operation whose success depends on run-time state.
+///
+/// Where torch has a text for the same condition, the message begins with it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// `backward` met a node whose saved tensors were freed by an earlier `backward`.
+    #[error(
+        "Trying to backward through the graph a second time (or directly access saved tensors after they have \
+         already been freed). Saved intermediate values of the graph are freed when you call .backward() or \
+         autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time or if \
+         you need to access saved tensors after calling backward. (met at {node}; here: \
+         BackwardOptions::new().retain_graph(true), or grad(..).retain_graph(true))"
+    )]
+    GraphFreed {
+        /// The node that was met, by torch's name of it.
+        node: &'static str,
+    },
+    /// A non-scalar output was given without a gradient for it.
+    #[error(
+        "grad can be implicitly created only for scalar outputs (output {index} has shape {shape:?}); reduce it with \
+         sum() or mean(), or pass its gradient: BackwardOptions::new().gradient(&g), grad(..).grad_outputs(&g)"
+    )]
+    NonScalarOutput {
+        /// Position of the output.
+        index: usize,
+        /// Its shape.
+        shape: Vec<usize>,
+    },
+    /// A gradient's shape is not its output's.
+    #[error(
+        "Mismatch in shape: grad_output[{index}] has a shape of {} and output[{index}] has a shape of {}.",
+        torch_size(gradient), torch_size(output)
+    )]
+    GradientShape {
+        /// Position of the output.
+        index: usize,
+        /// Shape of the gradient.
+        gradient: Vec<usize>,
+        /// Shape of the output.
+        output: Vec<usize>,
+    },
+    /// Number of gradients and number of outputs differ.
+    #[error("got {outputs} outputs and {gradients} gradients; pass one gradient for each output, or none at all")]
+    GradientCount {
+        /// Number of outputs.
+        outputs: usize,
+        /// Number of gradients.
+        gradients: usize,
+    },
+    /// The output is a constant.
+    #[error(
+        "element {index} of tensors does not require grad and does not have a grad_fn; was it computed under no_grad, \
+         from detached tensors, or from leaves without requires_grad_(true)?"
+    )]
+    NoGraph {
+        /// Position of the output.
+        index: usize,
+    },
+    /// A tensor needed by a derivative was changed in place after it was saved.
+    #[error(
+        "one of the variables needed for gradient computation has been modified by an inplace operation: [{tensor_type} \
+         {shape:?}], which is saved value {index} of {node}, is at version {version}; expected version {expected} \
+         instead. Hint: use the out-of-place form of the operation that changed it, or change a copy()."
+    )]
+    ModifiedInPlace {
+        /// The node that saved the tensor.
+        node: &'static str,
+        /// torch's name of the tensor type.
+        tensor_type: &'static str,
+        /// Shape of the tensor.
+        shape: Vec<usize>,
+        /// Position among the node's saved values.
+        index: usize,
+        /// Version found.
+        version: u32,
+        /// Version at the time of saving.
+        expected: u32,
+    },
+    /// An input of `grad` is not part of the graph.
+    #[error(
+        "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is \
+         the desired behavior. (input {index}; here: grad(..).allow_unused(true))"
+    )]
+    UnusedInput {
+        /// Position of the input.
+        index: usize,
+    },
+    /// An input of `grad` does not require gradients.
+    #[error("One of the differentiated Tensors does not require grad (input {index}; call requires_grad_(true) on it)")]
+    InputWithoutGrad {
+        /// Position of the input.
+        index: usize,
+    },
+    /// A gradient that a rule or hook returned does not fit the tensor it belongs to.
+    #[error(
+        "{node} returned an invalid gradient at index {index} - got {} but expected shape compatible with {}",
+        torch_list(gradient), torch_list(expected)
+    )]
+    InvalidGradient {
+        /// The node or hook.
+        node: &'static str,
+        /// Position of the gradient.
+        index: usize,
+        /// Shape it has.
+        gradient: Vec<usize>,
+        /// Shape it should have.
+        expected: Vec<usize>,
+    },
+    /// Analytical and numerical derivative differ, or a check could not be made.
+    #[error("{0}")]
+    GradientCheck(String),
+    /// An option that cannot be honoured.
+    #[error("{0}")]
+    InvalidOption(String),
+}
+
+fn torch_list(shape: &[usize]) -> String {
+    format!("{shape:?}")
+}
+
+fn torch_size(shape: &[usize]) -> String {
+    format!("torch.Size({shape:?})")
+}

@@ -1,0 +1,208 @@
+//! Elementwise functions that LLVM vectorises.
+//!
+//! PLACEHOLDER
+#[macro_use]
+mod forms {
+    /// `c0 + x (c1 + x (c2 + ...))` by Horner's rule with fused multiply-adds.
+    macro_rules! horner {
+        ($t:ty, $x:expr; $($c:expr),+) => {{
+            let x: $t = $x;
+            horner!(@ $t, x; $($c),+)
+        }};
+        (@ $t:ty, $x:ident; $c:expr) => {{
+            let c: $t = $c;
+            c
+        }};
+        (@ $t:ty, $x:ident; $c:expr, $($rest:expr),+) => {
+            horner!(@ $t, $x; $($rest),+).mul_add($x, $c)
+        };
+    }
+
+    /// The same polynomial as `even(x^2) + x odd(x^2)`: half the latency for one more multiplication. Loops over
+    /// the longer polynomials are bound by the latency of Horner's chain, whatever the CPU overlaps.
+    macro_rules! halves {
+        ($t:ty, $x:expr; $($c:expr),+) => {
+            forms!(horner, $t, $x; [] []; $($c),+)
+        };
+    }
+
+    /// The same polynomial as four interleaved ones in `x^4`.
+    macro_rules! quarters {
+        ($t:ty, $x:expr; $($c:expr),+) => {
+            forms!(halves, $t, $x; [] []; $($c),+)
+        };
+    }
+
+    /// Deals the coefficients to the even and the odd polynomial, both evaluated by `$inner`.
+    macro_rules! forms {
+        ($inner:ident, $t:ty, $x:expr; [$($even:expr),*] [$($odd:expr),*]; $a:expr, $b:expr, $($rest:expr),+) => {
+            forms!($inner, $t, $x; [$($even,)* $a] [$($odd,)* $b]; $($rest),+)
+        };
+        ($inner:ident, $t:ty, $x:expr; [$($even:expr),*] [$($odd:expr),*]; $a:expr, $b:expr) => {
+            forms!($inner, $t, $x; [$($even,)* $a] [$($odd,)* $b];)
+        };
+        ($inner:ident, $t:ty, $x:expr; [$($even:expr),*] [$($odd:expr),*]; $a:expr) => {
+            forms!($inner, $t, $x; [$($even,)* $a] [$($odd),*];)
+        };
+        ($inner:ident, $t:ty, $x:expr; [$($even:expr),+] [$($odd:expr),+];) => {{
+            let x: $t = $x;
+            let square = x * x;
+            $inner!($t, square; $($odd),+).mul_add(x, $inner!($t, square; $($even),+))
+        }};
+    }
+
+    /// `x` kept within `[low, high]`; NaN stays NaN (two selects, which become `vmaxps` and `vminps`).
+    macro_rules! clamp {
+        ($x:expr, $low:expr, $high:expr) => {{
+            let x = $x;
+            let x = if x < $low { $low } else { x };
+            if x > $high { $high } else { x }
+        }};
+    }
+}
+
+mod arc;
+mod erf;
+mod exp;
+mod gamma;
+mod log;
+mod pow;
+#[cfg(test)]
+mod tests;
+mod trig;
+
+/// The elementwise functions of a floating-point type.
+///
+/// All but `lgamma` and `digamma` (and the `_any` fallbacks) are branch-free and vectorise inside a
+/// [`Kernel`](super::simd::Kernel). They treat infinities, NaN, signed zeros and subnormals as C's functions do.
+pub(crate) trait VMath: Copy {
+    /// `sin`, `cos` and `tan` hold for arguments up to this; see [`VMath::trig_in_range`].
+    const TRIG_LIMIT: Self;
+
+    fn exp(self) -> Self;
+    fn exp2(self) -> Self;
+    fn expm1(self) -> Self;
+    fn log(self) -> Self;
+    fn log2(self) -> Self;
+    fn log10(self) -> Self;
+    fn log1p(self) -> Self;
+    /// For arguments up to [`VMath::TRIG_LIMIT`], infinities and NaN.
+    fn sin(self) -> Self;
+    /// For arguments up to [`VMath::TRIG_LIMIT`], infinities and NaN.
+    fn cos(self) -> Self;
+    /// For arguments up to [`VMath::TRIG_LIMIT`], infinities and NaN.
+    fn tan(self) -> Self;
+    /// For every argument, as a scalar call.
+    fn sin_any(self) -> Self;
+    /// For every argument, as a scalar call.
+    fn cos_any(self) -> Self;
+    /// For every argument, as a scalar call.
+    fn tan_any(self) -> Self;
+    /// Whether [`VMath::sin`], [`VMath::cos`] and [`VMath::tan`] hold for every element of `x`.
+    fn trig_in_range(x: &[Self]) -> bool;
+    fn tanh(self) -> Self;
+    fn sinh(self) -> Self;
+    fn cosh(self) -> Self;
+    fn asin(self) -> Self;
+    fn acos(self) -> Self;
+    fn atan(self) -> Self;
+    /// The angle of the point `(x, self)`.
+    fn atan2(self, x: Self) -> Self;
+    /// `1 / (1 + exp(-self))`.
+    fn sigmoid(self) -> Self;
+    /// `log(sigmoid(self))`.
+    fn logsigmoid(self) -> Self;
+    fn erf(self) -> Self;
+    fn erfc(self) -> Self;
+    fn pow(self, y: Self) -> Self;
+    /// `log |gamma(self)|`; scalar.
+    fn lgamma(self) -> Self;
+    /// The logarithmic derivative of the gamma function; scalar.
+    fn digamma(self) -> Self;
+}
+
+macro_rules! vmath {
+    (
+        $t:ident, trig_limit: $limit:expr, gamma: |$g:ident| $widen:expr,
+        unary: { $($name:ident = $path:path,)+ },
+        binary: { $($name2:ident = $path2:path,)+ }
+    ) => {
+        impl VMath for $t {
+            const TRIG_LIMIT: $t = $limit;
+
+            $(
+                #[inline(always)]
+                fn $name(self) -> $t {
+                    $path(self)
+                }
+            )+
+            $(
+                #[inline(always)]
+                fn $name2(self, other: $t) -> $t {
+                    $path2(self, other)
+                }
+            )+
+
+            #[inline(always)]
+            fn sin_any(self) -> $t {
+                $t::sin(self)
+            }
+
+            #[inline(always)]
+            fn cos_any(self) -> $t {
+                $t::cos(self)
+            }
+
+            #[inline(always)]
+            fn tan_any(self) -> $t {
+                $t::tan(self)
+            }
+
+            #[inline(always)]
+            fn trig_in_range(x: &[$t]) -> bool {
+                // Infinities are in range: NaN comes out either way. Counting vectorises, a short-circuit not.
+                let beyond: u32 =
+                    x.iter().map(|x| u32::from(x.abs() > $limit) & u32::from(x.abs() < $t::INFINITY)).sum();
+                beyond == 0
+            }
+
+            #[inline(always)]
+            fn lgamma(self) -> $t {
+                let $g = self;
+                gamma::lgamma($widen) as $t
+            }
+
+            #[inline(always)]
+            fn digamma(self) -> $t {
+                let $g = self;
+                gamma::digamma($widen) as $t
+            }
+        }
+    };
+}
+
+vmath! {
+    f32, trig_limit: 1.0e12, gamma: |x| f64::from(x),
+    unary: {
+        exp = exp::exp_f32, exp2 = exp::exp2_f32, expm1 = exp::expm1_f32, tanh = exp::tanh_f32,
+        sinh = exp::sinh_f32, cosh = exp::cosh_f32, sigmoid = exp::sigmoid_f32,
+        logsigmoid = exp::logsigmoid_f32, log = log::log_f32, log2 = log::log2_f32,
+        log10 = log::log10_f32, log1p = log::log1p_f32, sin = trig::sin_f32, cos = trig::cos_f32,
+        tan = trig::tan_f32, asin = arc::asin_f32, acos = arc::acos_f32, atan = arc::atan_f32,
+        erf = erf::erf_f32, erfc = erf::erfc_f32,
+    },
+    binary: { atan2 = arc::atan2_f32, pow = pow::pow_f32, }
+}
+
+vmath! {
+    f64, trig_limit: 1.0e9, gamma: |x| x,
+    unary: {
+        exp = exp::exp_f64, exp2 = exp::exp2_f64, expm1 = exp::expm1_f64, tanh = exp::tanh_f64,
+        sinh = exp::sinh_f64, cosh = exp::cosh_f64, sigmoid = exp::sigmoid_f64,
+        logsigmoid = exp::logsigmoid_f64, log = log::log_f64, log2 = log::log2_f64,
+        log10 = log::log10_f64, log1p = log::log1p_f64, sin = trig::sin_f64, cos = trig::cos_f64,
+        tan = trig::tan_f64, asin = arc::asin_f64, acos = arc::acos_f64, atan = arc::atan_f64,
+        erf = erf::erf_f64, erfc = erf::erfc_f64,
+    },
+    binary: { atan2 = arc::atan2_f64, pow = pow::pow_f64, }
+}

@@ -1,0 +1,187 @@
+//! What every operation's file shares: operands, samples for the gradient checks, and the loops from
+//! tensors to kernels.
+
+use crate::autograd::is_grad_enabled;
+use crate::buffer::Buffer;
+use crate::dtype::promote;
+use crate::kernel::Strided;
+use crate::kernel::map::{self, Binary, Unary};
+use crate::shape::{broadcast, broadcast_strides};
+use crate::storage::build;
+use crate::{DType, Element, Scalar, Tensor};
+
+/// An argument that may be a tensor or a plain number.
+///
+/// ```
+/// use tape::Tensor;
+/// let x = Tensor::from([1.0, 4.0]);
+/// assert_eq!(x.pow(2.0).to_vec::<f64>(), [1.0, 16.0]);
+/// assert_eq!(x.pow(&Tensor::from([3.0, 0.5])).to_vec::<f64>(), [1.0, 2.0]);
+/// ```
+#[derive(Clone, Debug)]
+pub enum Operand {
+    /// A tensor.
+    Tensor(Tensor),
+    /// A number; it never widens the dtype of a tensor of its own category.
+    Scalar(Scalar),
+}
+
+impl From<&Tensor> for Operand {
+    fn from(tensor: &Tensor) -> Self {
+        Operand::Tensor(tensor.clone())
+    }
+}
+impl From<Tensor> for Operand {
+    fn from(tensor: Tensor) -> Self {
+        Operand::Tensor(tensor)
+    }
+}
+impl<S: Into<Scalar>> From<S> for Operand {
+    fn from(scalar: S) -> Self {
+        Operand::Scalar(scalar.into())
+    }
+}
+
+/// A call of an operation for the gradient checks: differentiable inputs (f64) and the function of them.
+#[cfg(test)]
+pub(crate) struct Sample {
+    pub inputs: Vec<Tensor>,
+    #[expect(clippy::type_complexity, reason = "a function of tensors")]
+    pub call: Box<dyn Fn(&[Tensor]) -> Tensor + Send + Sync>,
+}
+
+#[cfg(test)]
+impl Sample {
+    pub fn new<const N: usize>(
+        inputs: [Tensor; N],
+        call: impl Fn(&[Tensor]) -> Tensor + Send + Sync + 'static,
+    ) -> Sample {
+        Sample { inputs: inputs.into(), call: Box::new(call) }
+    }
+}
+
+/// Deterministic test values spread over a range, no two alike.
+#[cfg(test)]
+pub(crate) fn spread(shape: &[usize], low: f64, high: f64) -> Tensor {
+    let numel: usize = shape.iter().product();
+    // Multiples of the golden ratio modulo one fill the unit interval evenly and without pattern.
+    let unit = |i: usize| ((i + 1) as f64 * 0.618_033_988_749_894_9).fract();
+    Tensor::from_vec((0..numel).map(|i| low + (high - low) * unit(i)).collect::<Vec<f64>>(), shape)
+}
+
+/// Samples of an elementwise function on values between `low` and `high`: a matrix, a transposed view,
+/// a scalar, and nothing.
+#[cfg(test)]
+pub(crate) fn unary_samples(
+    low: f64,
+    high: f64,
+    f: impl Fn(&Tensor) -> Tensor + Send + Sync + Copy + 'static,
+) -> Vec<Sample> {
+    vec![
+        Sample::new([spread(&[2, 3], low, high)], move |x| f(&x[0])),
+        Sample::new([spread(&[2, 3], low, high)], move |x| f(&x[0].t())),
+        Sample::new([spread(&[], low, high)], move |x| f(&x[0])),
+        Sample::new([spread(&[0, 2], low, high)], move |x| f(&x[0])),
+    ]
+}
+
+/// Samples of an elementwise function of two tensors with values in -2..2, broadcasting included.
+#[cfg(test)]
+pub(crate) fn binary_samples(f: impl Fn(&[Tensor]) -> Tensor + Send + Sync + Copy + 'static) -> Vec<Sample> {
+    let pair = |a: &[usize], b: &[usize]| [spread(a, -2.0, 2.0), spread(b, -1.9, 1.9)];
+    vec![
+        Sample::new(pair(&[2, 3], &[2, 3]), f),
+        Sample::new(pair(&[2, 1], &[3]), f),
+        Sample::new(pair(&[], &[2, 2]), f),
+        Sample::new(pair(&[], &[]), f),
+        Sample::new(pair(&[0, 3], &[1, 3]), f),
+        Sample::new(pair(&[2, 3], &[3, 2]), move |x| f(&[x[0].t(), x[1].clone()])),
+        Sample::new([spread(&[3], -2.0, 2.0)], move |x| f(&[x[0].clone(), x[0].clone()])),
+    ]
+}
+
+/// Both tensors in their common dtype; conversions are recorded.
+pub(crate) fn promoted(a: &Tensor, b: &Tensor) -> (Tensor, Tensor) {
+    let dtype = promote(a.dtype(), a.dim(), b.dtype(), b.dim());
+    (a.to_dtype(dtype), b.to_dtype(dtype))
+}
+
+/// `f` of every element; not recorded.
+#[inline]
+pub(crate) fn map<T: Element, U: Element, F: Unary<T, U>>(x: &Tensor, f: F) -> Tensor {
+    let buffer = build::<U>(x.numel(), |out| x.with::<T, _>(|x| map::unary(x, out, f)));
+    Tensor::from_buffer(buffer, x.layout().shape.clone())
+}
+
+/// `f` of every element, in the memory of `x` if nobody else can see it; not recorded.
+#[inline]
+pub(crate) fn map_owned<T: Element, F: Unary<T>>(mut x: Tensor, f: F) -> Tensor {
+    match x.exclusive_dense() {
+        Some(buffer) => {
+            map::unary_in_place(buffer.as_mut_slice::<T>(), f);
+            x
+        }
+        None => map::<T, T, F>(&x, f),
+    }
+}
+
+/// `f` of every pair of elements under broadcasting; not recorded.
+#[inline]
+#[track_caller]
+pub(crate) fn zip<A: Element, B: Element, U: Element, F: Binary<A, B, U>>(
+    op: &str,
+    a: &Tensor,
+    b: &Tensor,
+    f: F,
+) -> Tensor {
+    if a.shape() == b.shape() && a.is_contiguous() && b.is_contiguous() {
+        let len = a.numel();
+        let buffer = build::<U>(len, |out| {
+            a.with2::<A, B, _>(b, |a, b| map::binary_slices(&a.data[..len], &b.data[..len], out, f));
+        });
+        return Tensor::from_buffer(buffer, a.layout().shape.clone());
+    }
+    let shape = broadcast(op, a.shape(), b.shape());
+    let strides_a = broadcast_strides(a.shape(), a.stride(), &shape);
+    let strides_b = broadcast_strides(b.shape(), b.stride(), &shape);
+    let buffer = build::<U>(shape.iter().product(), |out| {
+        a.with2::<A, B, _>(b, |a, b| {
+            let a = Strided { data: a.data, shape: &shape, strides: &strides_a };
+            let b = Strided { data: b.data, shape: &shape, strides: &strides_b };
+            map::binary(a, b, out, f);
+        });
+    });
+    Tensor::from_buffer(buffer, shape)
+}
+
+/// A fused derivative: `f(grad, saved)` in one pass where the result needs no history, else the formula
+/// in tensor operations, which has one.
+#[inline]
+pub(crate) fn fused2<F: Binary<f32> + Binary<f64>>(
+    grad: &Tensor,
+    saved: &Tensor,
+    f: F,
+    formula: impl FnOnce() -> Tensor,
+) -> Tensor {
+    if is_grad_enabled() || grad.dtype() != saved.dtype() || grad.shape() != saved.shape() {
+        return formula();
+    }
+    match grad.dtype() {
+        DType::F32 => zip::<f32, f32, f32, F>("backward", grad, saved, f),
+        DType::F64 => zip::<f64, f64, f64, F>("backward", grad, saved, f),
+        _ => formula(),
+    }
+}
+
+impl Tensor {
+    /// The memory of a dense tensor that nobody else can reach and that has no history.
+    pub(crate) fn exclusive_dense(&mut self) -> Option<&mut Buffer> {
+        if !self.is_contiguous() || self.requires_grad() {
+            return None;
+        }
+        let inner = std::sync::Arc::get_mut(&mut self.inner)?;
+        let numel: usize = inner.layout.shape.iter().product();
+        let buffer = std::sync::Arc::get_mut(&mut inner.storage)?.exclusive();
+        (inner.layout.offset == 0 && buffer.len() == numel).then_some(buffer)
+    }
+}

@@ -1,0 +1,211 @@
+//! Changing a tensor's memory in place.
+
+use crate::autograd::{Edge, is_grad_enabled, no_grad};
+use crate::dtype::{dispatch, dispatch_float, dispatch_number};
+use crate::kernel::copy;
+use crate::storage::build;
+use crate::{Element, Scalar, Tensor};
+
+impl Tensor {
+    /// Overwrites all elements, given in row-major order, without recording anything: the way an
+    /// optimizer sets parameters. Counts as an in-place change.
+    ///
+    /// ```
+    /// # use tape::Tensor;
+    /// let w = Tensor::from([0.0f32, 0.0]).requires_grad_(true);
+    /// w.write_from(&[1.0f32, 2.0]);
+    /// assert_eq!(w.to_vec::<f32>(), [1.0, 2.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If `values` does not have as many elements as the tensor.
+    #[track_caller]
+    pub fn write_from<T: Element>(&self, values: &[T]) {
+        self.check_slice("write_from", values.len());
+        dispatch!(self.dtype(), S => {
+            let mut guard = self.inner.storage.write();
+            copy::cast_from_dense(values, self.strided_mut::<S>(&mut guard));
+        });
+    }
+
+    /// Adds `alpha * direction` to the elements, given in row-major order, without recording anything.
+    ///
+    /// `alpha` and `direction` are rounded to the tensor's dtype, and each element is updated by one
+    /// fused multiply-add, `p = fma(alpha, d, p)`, as torch's `add_(d, alpha=..)` computes it.
+    ///
+    /// ```
+    /// # use tape::Tensor;
+    /// let w = Tensor::from([1.0, 2.0]);
+    /// w.add_scaled(-0.5, &[2.0, 4.0]);
+    /// assert_eq!(w.to_vec::<f64>(), [0.0, 0.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If `direction` does not have as many elements as the tensor, or the tensor is not floating point.
+    #[track_caller]
+    pub fn add_scaled<T: Element>(&self, alpha: f64, direction: &[T]) {
+        self.check_slice("add_scaled", direction.len());
+        dispatch_float!("add_scaled", self.dtype(), S => {
+            let mut guard = self.inner.storage.write();
+            let target = self.strided_mut::<S>(&mut guard);
+            let alpha = S::from_f64(alpha);
+            match copy::same_type::<T, S>(direction) {
+                Some(direction) if self.is_contiguous() => {
+                    crate::vector::axpy(alpha, direction, &mut target.data[..direction.len()]);
+                }
+                _ => copy::update(direction, target, |d: T, p: S| alpha.mul_add(d.cast::<S>(), p)),
+            }
+        });
+    }
+
+    #[track_caller]
+    fn check_slice(&self, op: &str, len: usize) {
+        if len != self.numel() {
+            panic!(
+                "{op}: the tensor has {} elements (shape {:?}) but the slice has {len}; give one value per element",
+                self.numel(),
+                self.shape()
+            );
+        }
+    }
+
+    /// Copies the elements of `source`, broadcast to this shape and converted to this dtype.
+    /// Gradients flow back to `source`.
+    ///
+    /// ```
+    /// # use tape::{DType, Tensor};
+    /// let x = Tensor::zeros([2, 2], DType::F64);
+    /// x.i((.., 1)).copy_(&Tensor::from([5.0, 6.0]));
+    /// assert_eq!(x.to_vec::<f64>(), [0.0, 5.0, 0.0, 6.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the shape of `source` does not broadcast to this tensor's, or this is a leaf (or a view of
+    /// one) that requires grad while recording is on.
+    #[track_caller]
+    pub fn copy_(&self, source: &Tensor) -> Tensor {
+        self.replace_("copy_", |_| source.clone())
+    }
+
+    /// Sets every element to `value`.
+    ///
+    /// # Panics
+    /// As [`copy_`](Tensor::copy_).
+    #[track_caller]
+    pub fn fill_(&self, value: impl Into<Scalar>) -> Tensor {
+        let value = Tensor::full((), value, self.dtype());
+        self.replace_("fill_", |_| value)
+    }
+
+    /// Sets every element to zero.
+    ///
+    /// # Panics
+    /// As [`copy_`](Tensor::copy_).
+    #[track_caller]
+    pub fn zero_(&self) -> Tensor {
+        self.fill_(0)
+    }
+
+    /// Refuses an in-place change that would break the graph, with torch's texts.
+    #[track_caller]
+    pub(crate) fn check_in_place(&self, op: &str) {
+        let layout = self.layout();
+        if layout.shape.iter().zip(&layout.strides).any(|(&size, &stride)| size > 1 && stride == 0) {
+            panic!(
+                "{op}: unsupported operation: more than one element of the written-to tensor refers to a single memory \
+                 location (shape {:?}, strides {:?}). Please copy() the tensor before performing the operation.",
+                layout.shape, layout.strides
+            );
+        }
+        if !is_grad_enabled() || !self.requires_grad() {
+            return;
+        }
+        match &self.inner.base {
+            None if self.is_leaf() => panic!(
+                "{op}: a leaf Variable that requires grad is being used in an in-place operation. Wrap it in no_grad(|| ..) \
+                 if the change is not part of the computation, or change a copy()."
+            ),
+            Some(base) if base.is_leaf() && base.requires_grad() => panic!(
+                "{op}: a view of a leaf Variable that requires grad is being used in an in-place operation. Wrap it in \
+                 no_grad(|| ..) if the change is not part of the computation, or change a copy()."
+            ),
+            _ => {}
+        }
+    }
+
+    /// Every recorded in-place operation: computes the new value out of place, writes it into this
+    /// tensor's memory, and makes the computation this tensor's history.
+    #[track_caller]
+    pub(crate) fn replace_(&self, op: &str, compute: impl FnOnce(&Tensor) -> Tensor) -> Tensor {
+        self.check_in_place(op);
+        let recording = is_grad_enabled();
+        let before = if recording && self.requires_grad() { self.with_same_history() } else { self.alias() };
+        let mut value = compute(&before);
+        if value.shape() != self.shape() {
+            if crate::shape::try_broadcast(value.shape(), self.shape()).as_deref() != Ok(self.shape()) {
+                panic!(
+                    "{op}: output with shape {:?} doesn't match the broadcast shape {:?}; an in-place operation cannot \
+                     change the shape of its tensor",
+                    self.shape(),
+                    value.shape()
+                );
+            }
+            value = value.expand(self.shape());
+        }
+        if value.dtype() != self.dtype() {
+            value = value.to_dtype(self.dtype());
+        }
+        let history = if recording { value.edge() } else { None };
+        if let Some(Edge::Node(node, _)) = &history {
+            // What the rule saved of the old value must outlive the write.
+            node.unshare_saved(self);
+        }
+        if value.shares_storage(self) {
+            value = no_grad(|| value.detach().copy());
+        }
+        self.overwrite(&value);
+        if recording && (history.is_some() || self.requires_grad()) {
+            self.rebase(history, &value);
+        }
+        self.clone()
+    }
+
+    /// Copies the elements of a tensor of the same shape and dtype that lives in other memory.
+    pub(crate) fn overwrite(&self, value: &Tensor) {
+        let value = value.dense();
+        dispatch!(self.dtype(), T => self.write_with::<T, T>(&value, |target, source| {
+            copy::cast_from_dense(&source.data[..value.numel()], target);
+        }));
+    }
+
+    /// This tensor if it is dense, else a dense copy; never recorded.
+    pub(crate) fn dense(&self) -> Tensor {
+        if self.is_contiguous() {
+            return self.clone();
+        }
+        dispatch!(self.dtype(), T => {
+            let buffer = build::<T>(self.numel(), |out| self.with(|x| copy::to_dense(x, out)));
+            Tensor::from_buffer(buffer, self.layout().shape.clone())
+        })
+    }
+
+    /// Adds `other` (same shape and dtype) into this tensor's memory without recording: how gradients
+    /// accumulate.
+    pub(crate) fn add_in_place(&self, other: &Tensor) {
+        let other = if other.shares_storage(self) { no_grad(|| other.detach().copy()) } else { other.dense() };
+        dispatch_number!("gradient accumulation", self.dtype(), T => self.write_with::<T, T>(&other, |target, source| {
+            copy::update(&source.data[..other.numel()], target, |new: T, old: T| old + new);
+        }));
+    }
+
+    /// A new handle with this tensor's elements and its present history.
+    fn with_same_history(&self) -> Tensor {
+        let alias = self.alias();
+        match self.edge() {
+            Some(Edge::Node(node, output)) => alias.with_origin(node, output),
+            Some(Edge::Leaf(_)) => unreachable!("leaves are refused before"),
+            None => alias,
+        }
+    }
+}
+

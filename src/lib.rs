@@ -1,0 +1,43 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+pub use checkpoint;
+pub use nn;
+pub use optim;
+pub use tape;
+
+pub mod guide {
+    //! The user guide: four chapters, every program in them compiled and run as a test.
+    //!
+    //! 1. [`porting`]: a torch script, line by line, and a table of spellings.
+    //! 2. [`closures`]: what `step` asks of its closure, and what it promises in return.
+    //! 3. [`modes`]: leaves, `no_grad`, `detach`, gradients of gradients, in-place changes.
+    //! 4. [`errors`]: what panics, what returns `Err`, and what is left behind.
+
+    #[doc = include_str!("guide/porting.md")]
+    pub mod porting {}
+
+    #[doc = include_str!("guide/closures.md")]
+    pub mod closures {}
+
+    #[doc = include_str!("guide/modes.md")]
+    pub mod modes {}
+
+    #[doc = include_str!("guide/errors.md")]
+    pub mod errors {}
+}
+
+pub mod prelude {
+    //! What a training script needs: `use wolfe::prelude::*;`.
+    //!
+    //! Tensors and autograd come from [`tape`](crate::tape), optimizers from [`optim`](crate::optim), layers under
+    //! their torch path `nn::` from [`nn`](crate::nn), state dictionaries from [`checkpoint`](crate::checkpoint).
+
+    pub use checkpoint::Value;
+    pub use nn::{self, Module};
+    pub use optim::{BoxError, Lbfgs, LineSearch, Optimizer, Sgd, StepReport, StopReason};
+    pub use tape::{
+        BackwardOptions, DType, EnableGradGuard, NoGradGuard, Tensor, enable_grad, grad, gradcheck, gradgradcheck,
+        is_grad_enabled, manual_seed, no_grad,
+    };
+}
