@@ -475,8 +475,10 @@ def bowl(params, scale):
 def write_bits(out):
     rows = []
     for name, dtype, start, options, steps, loss_of, scale in bits_rows():
-        run = Run([torch.tensor(start, dtype=DTYPES[dtype])], loss_of, options, steps)
-        row = {"name": name, "dtype": dtype, "options": options_json(options), "start": hex_list(start)}
+        start = [torch.tensor(start, dtype=DTYPES[dtype])]
+        run = Run(start, loss_of, options, steps)
+        row = {"name": name, "dtype": dtype, "options": options_json(options)}
+        row["start"] = [tensor_json(p) for p in start]
         row.update(scale=scale, losses=hex_list(run.losses), steps=run.steps)
         rows.append(row)
     write_lines(out / "rosenbrock_bits.json", {"problem": "rosenbrock_bits"}, "cases", rows)

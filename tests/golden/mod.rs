@@ -11,7 +11,7 @@ pub fn load(name: &str) -> Json {
 }
 
 /// The list `value[key]`; empty where the key is absent.
-pub fn list<'a>(value: &'a Value, key: &str) -> &'a [Json] {
+pub fn list<'a>(value: &'a Json, key: &str) -> &'a [Json] {
     value[key].as_array().map_or(&[], Vec::as_slice)
 }
 

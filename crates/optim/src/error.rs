@@ -16,7 +16,9 @@ pub enum Error {
     #[error("param_group must be a dict, but got {0}; pass only tensors or only groups")]
     NotAGroup(&'static str),
     /// A group stands where a tensor was expected.
-    #[error("optimizer can only optimize Tensors, but one of the params is dict; pass only tensors or only groups")]
+    #[error(
+        "optimizer can only optimize Tensors, but one of the params is dict; pass only tensors or only groups"
+    )]
     NotATensor,
     /// Some parameters of a group have names and some have none.
     #[error("all optimizer params should be with/without names. Some param names are missing")]
@@ -30,13 +32,17 @@ pub enum Error {
         added: &'static str,
     },
     /// A parameter was computed from others.
-    #[error("can't optimize a non-leaf Tensor: parameter {index} was computed; pass the tensor it was computed from")]
+    #[error(
+        "can't optimize a non-leaf Tensor: parameter {index} was computed; pass the tensor it was computed from"
+    )]
     NonLeaf {
         /// Position of the parameter in its group.
         index: usize,
     },
     /// A parameter is of a dtype that cannot have a gradient.
-    #[error("only floating-point Tensors can be optimized here, but parameter {index} is {dtype}; convert it first")]
+    #[error(
+        "only floating-point Tensors can be optimized here, but parameter {index} is {dtype}; convert it first"
+    )]
     NotFloatingPoint {
         /// Position of the parameter in its group.
         index: usize,
@@ -62,7 +68,9 @@ pub enum Error {
     #[error("Nesterov momentum requires a momentum and zero dampening")]
     NesterovNeedsMomentum,
     /// L-BFGS without room for a single pair.
-    #[error("Invalid history_size: 0; L-BFGS keeps at least one pair, and torch fails at the first it would store")]
+    #[error(
+        "Invalid history_size: 0; L-BFGS keeps at least one pair, and torch fails at the first it would store"
+    )]
     InvalidHistorySize,
     /// L-BFGS has more than one group.
     #[error("LBFGS doesn't support per-parameter options (parameter groups)")]

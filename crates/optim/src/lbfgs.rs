@@ -13,7 +13,7 @@ pub use builder::{LbfgsBuilder, LineSearch};
 use crate::flat::Flat;
 use crate::optimizer::{Closure, Core, Optimizer, lock};
 use crate::{BoxError, Error, IntoParams, ParamGroup, Result, StepReport};
-use checkpoint::{Dict, Key, Value};
+use checkpoint::{Dict, Value};
 use state::State;
 use std::fmt::{self, Debug, Display, Formatter};
 use std::sync::Mutex;
@@ -49,6 +49,8 @@ pub struct Lbfgs {
     flat: Flat,
     engine: Engine,
     report: Mutex<StepReport>,
+    /// What a loaded state dict held beside our own state.
+    extra: Mutex<Dict>,
 }
 
 /// State and buffers in the dtype of the flat vectors.
@@ -88,7 +90,7 @@ impl Lbfgs {
             DType::F64 => Engine::F64(Precision::new(flat.numel())),
             _ => Engine::F32(Precision::new(flat.numel())),
         };
-        Ok(Self { core, flat, engine, report: Mutex::default() })
+        Ok(Self { core, flat, engine, report: Mutex::default(), extra: Mutex::default() })
     }
 
     /// Makes up to `max_iter` iterations and returns the loss of the first evaluation, as torch does; the last loss is
@@ -135,6 +137,7 @@ impl Optimizer for Lbfgs {
         {
             state.insert(packed.ids[&first.id()], saved);
         }
+        state.extend(lock(&self.extra).clone());
         Dict::from_iter([("state", state.into()), ("param_groups", packed.groups)]).into()
     }
 
@@ -143,15 +146,21 @@ impl Optimizer for Lbfgs {
         let unpacked = self.core.unpack_groups(&state_dict)?;
         let saved = state_dict.require("state")?;
         let first = self.core.groups().iter().flat_map(ParamGroup::params).next().map(Tensor::id);
-        let own = saved.as_dict().into_iter().flat_map(Dict::iter).find_map(|(key, value)| match key {
-            Key::Int(id) if unpacked.params.get(id).map(Tensor::id) == first => Some(value),
-            _ => None,
-        });
+        let (mut own, mut extra) = (None, Dict::new());
+        for (key, value) in saved.as_dict().into_iter().flat_map(Dict::iter) {
+            match key.as_int().and_then(|id| unpacked.params.get(&id)) {
+                Some(param) if Some(param.id()) == first => own = Some(value),
+                _ => {
+                    extra.insert(key.clone(), value.clone());
+                }
+            }
+        }
         let n = self.flat.numel();
         match &self.engine {
             Engine::F32(engine) => *lock(&engine.state) = load(own, n)?,
             Engine::F64(engine) => *lock(&engine.state) = load(own, n)?,
         }
+        *lock(&self.extra) = extra;
         self.core.commit_groups(unpacked.options);
         Ok(())
     }

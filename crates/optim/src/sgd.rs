@@ -170,11 +170,15 @@ impl Momentum {
 
     fn load(saved: &Value, param: &Tensor) -> Result<Self> {
         let mut momentum = Self::new(param.dtype());
-        let Some(value) = saved.get("momentum_buffer").filter(|value| !value.is_none()) else { return Ok(momentum) };
+        let Some(value) = saved.get("momentum_buffer").filter(|value| !value.is_none()) else {
+            return Ok(momentum);
+        };
         let tensor = value.as_tensor().ok_or(wrong_kind("a tensor", value))?;
         if tensor.shape() != param.shape() {
             let (found, own) = (tensor.shape(), param.shape());
-            return Err(Error::StateMismatch(format!("momentum_buffer has shape {found:?}, its parameter {own:?}")));
+            return Err(Error::StateMismatch(format!(
+                "momentum_buffer has shape {found:?}, its parameter {own:?}"
+            )));
         }
         match &mut momentum {
             Self::F32(buffer) => read(tensor, buffer.insert(Vec::new())),
@@ -247,7 +251,10 @@ impl Sgd {
     ///
     /// # Errors
     /// What the closure returned, or as [`step`](Self::step); no parameter has moved then.
-    pub fn step_with(&self, mut closure: impl FnMut() -> std::result::Result<Tensor, BoxError>) -> Result<Tensor> {
+    pub fn step_with(
+        &self,
+        mut closure: impl FnMut() -> std::result::Result<Tensor, BoxError>,
+    ) -> Result<Tensor> {
         self.step_closure(&mut closure)
     }
 

@@ -6,6 +6,7 @@ mod autograd;
 mod buffer;
 mod dtype;
 mod error;
+mod gradcheck;
 mod kernel;
 mod op;
 mod ops;
@@ -21,7 +22,10 @@ pub use autograd::{
 pub use buffer::empty_cache;
 pub use dtype::{DType, Element, Float, Scalar};
 pub use error::Error;
+pub use gradcheck::{GradCheck, gradcheck, gradgradcheck};
 pub use op::Operand;
+pub use ops::index::{Ellipsis, Index, Indices, NewAxis};
+pub use ops::view::IndexRange;
 pub use random::{Generator, initial_seed, manual_seed};
 pub use shape::{Ints, Shape};
 pub use tensor::{Nested, Number, Tensor};

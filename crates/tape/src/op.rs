@@ -9,6 +9,7 @@ use crate::kernel::map::{self, Binary, Unary};
 use crate::shape::{broadcast, broadcast_strides};
 use crate::storage::build;
 use crate::{DType, Element, Scalar, Tensor};
+use std::borrow::Cow;
 
 /// An argument that may be a tensor or a plain number.
 ///
@@ -19,24 +20,27 @@ use crate::{DType, Element, Scalar, Tensor};
 /// assert_eq!(x.pow(&Tensor::from([3.0, 0.5])).to_vec::<f64>(), [1.0, 2.0]);
 /// ```
 #[derive(Clone, Debug)]
-pub enum Operand {
-    /// A tensor.
-    Tensor(Tensor),
+pub enum Operand<'a> {
+    /// A tensor, borrowed where that will do: a handle's count is shared between threads and not free.
+    Tensor(Cow<'a, Tensor>),
     /// A number; it never widens the dtype of a tensor of its own category.
     Scalar(Scalar),
 }
 
-impl From<&Tensor> for Operand {
-    fn from(tensor: &Tensor) -> Self {
-        Operand::Tensor(tensor.clone())
+impl<'a> From<&'a Tensor> for Operand<'a> {
+    #[inline]
+    fn from(tensor: &'a Tensor) -> Self {
+        Operand::Tensor(Cow::Borrowed(tensor))
     }
 }
-impl From<Tensor> for Operand {
+impl From<Tensor> for Operand<'_> {
+    #[inline]
     fn from(tensor: Tensor) -> Self {
-        Operand::Tensor(tensor)
+        Operand::Tensor(Cow::Owned(tensor))
     }
 }
-impl<S: Into<Scalar>> From<S> for Operand {
+impl<S: Into<Scalar>> From<S> for Operand<'_> {
+    #[inline]
     fn from(scalar: S) -> Self {
         Operand::Scalar(scalar.into())
     }
@@ -174,6 +178,12 @@ pub(crate) fn fused2<F: Binary<f32> + Binary<f64>>(
 }
 
 impl Tensor {
+    /// This tensor in `dtype`: itself, or its recorded conversion.
+    #[inline]
+    pub(crate) fn in_dtype(&self, dtype: DType) -> Cow<'_, Tensor> {
+        if dtype == self.dtype() { Cow::Borrowed(self) } else { Cow::Owned(self.to_dtype(dtype)) }
+    }
+
     /// The memory of a dense tensor that nobody else can reach and that has no history.
     pub(crate) fn exclusive_dense(&mut self) -> Option<&mut Buffer> {
         if !self.is_contiguous() || self.requires_grad() {

@@ -19,9 +19,9 @@ pub(crate) struct Listed {
 }
 
 macro_rules! operations {
-    ($($family:ident: $($op:ident)+;)+) => {
+    ($($family:ident: $($op:ident)*;)+) => {
         $(pub(crate) mod $family;)+
-        $($(impl Registered for $family::$op {})+)+
+        $($(impl Registered for $family::$op {})*)+
 
         /// All operations.
         #[cfg(test)]
@@ -29,7 +29,7 @@ macro_rules! operations {
             vec![$($(Listed {
                 op: concat!(stringify!($family), "::", stringify!($op)),
                 samples: <$family::$op as Op>::samples,
-            }),+),+]
+            },)*)+]
         }
     };
 }
@@ -37,9 +37,77 @@ macro_rules! operations {
 operations! {
     arithmetic: Add AddScalar Sub SubScalarFrom Mul MulScalar Div DivScalar Neg Reciprocal;
     cast: Cast Copy;
+    in_place: ;
+    index: TakeRows PutRows;
     history: AsStrided AsStridedBackward StridedScatter;
+    join: Cat Stack;
+    matmul: Dot MatMul Linear;
     power: PowScalar;
     sum: Sum Expand;
     view: Reshape Permute Select SelectBackward Slice SliceBackward;
 }
 
+
+#[cfg(test)]
+mod tests {
+    use crate::autograd::no_grad;
+    use crate::{Tensor, gradcheck, gradgradcheck};
+
+    /// The same values in memory with gaps.
+    fn scattered(x: &Tensor) -> Tensor {
+        Tensor::stack(&[x, &(x * 3.0)], -1).select(-1, 0)
+    }
+
+    #[test]
+    fn every_operation_has_the_derivatives_it_claims() {
+        let mut failures = Vec::new();
+        for listed in super::all() {
+            let samples = (listed.samples)();
+            assert!(!samples.is_empty(), "{} has no samples", listed.op);
+            for (number, sample) in samples.iter().enumerate() {
+                let inputs: Vec<&Tensor> = sample.inputs.iter().collect();
+                for (order, result) in [
+                    ("first", gradcheck(|x| (sample.call)(x), &inputs)),
+                    ("second", gradgradcheck(|x| (sample.call)(x), &inputs)),
+                ] {
+                    if let Err(error) = result {
+                        failures.push(format!("{} sample {number}, {order} order: {error}", listed.op));
+                    }
+                }
+            }
+        }
+        assert!(failures.is_empty(), "{}", failures.join("\n"));
+    }
+
+    #[test]
+    fn values_and_gradients_do_not_depend_on_the_layout() {
+        for listed in super::all() {
+            for (number, sample) in (listed.samples)().iter().enumerate() {
+                let dense: Vec<Tensor> = sample.inputs.iter().map(|x| x.copy().requires_grad_(true)).collect();
+                let strided: Vec<Tensor> = sample.inputs.iter().map(|x| x.copy().requires_grad_(true)).collect();
+                let views: Vec<Tensor> = strided.iter().map(scattered).collect();
+                let (expected, found) = ((sample.call)(&dense), (sample.call)(&views));
+                let name = format!("{} sample {number}", listed.op);
+                assert_eq!(found.shape(), expected.shape(), "{name}");
+                let close = |a: &Tensor, b: &Tensor| {
+                    let (a, b) = (a.double().to_vec::<f64>(), b.double().to_vec::<f64>());
+                    a.iter().zip(&b).all(|(a, b)| (a - b).abs() <= 1e-12 * (1.0 + b.abs()))
+                };
+                assert!(close(&found, &expected), "{name}: {found} against {expected}");
+                if !expected.requires_grad() {
+                    continue;
+                }
+                expected.sum().backward().unwrap();
+                found.sum().backward().unwrap();
+                for (a, b) in strided.iter().zip(&dense) {
+                    match (a.grad(), b.grad()) {
+                        (Some(a), Some(b)) => assert!(close(&a, &b), "{name}: {a} against {b}"),
+                        (None, None) => {}
+                        other => panic!("{name}: {other:?}"),
+                    }
+                }
+                no_grad(|| assert!(!(sample.call)(&dense).requires_grad(), "{name} is recorded under no_grad"));
+            }
+        }
+    }
+}

@@ -1,10 +1,93 @@
 //! Shapes: conversion from what a user writes, dimension numbers, broadcasting.
 
 use smallvec::SmallVec;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
-/// Dimension sizes or strides, kept inline up to four dimensions.
-pub(crate) type Dims = SmallVec<[usize; 4]>;
+/// Dimensions that a list keeps inline.
+const INLINE: usize = 4;
+
+/// Dimension sizes or strides, kept inline up to four dimensions. A `SmallVec` whose copies are plain
+/// memory copies: every operation makes several.
+#[derive(Debug, PartialEq, Eq, Default)]
+pub(crate) struct Dims(SmallVec<[usize; INLINE]>);
+
+impl Dims {
+    #[inline]
+    pub fn new() -> Dims {
+        Dims(SmallVec::new())
+    }
+
+    #[inline]
+    pub fn from_slice(values: &[usize]) -> Dims {
+        if values.len() > INLINE {
+            return Dims(SmallVec::from_slice(values));
+        }
+        let mut inline = [0; INLINE];
+        for (to, from) in inline.iter_mut().zip(values) {
+            *to = *from;
+        }
+        Dims(SmallVec::from_buf_and_len(inline, values.len()))
+    }
+
+    #[inline]
+    pub fn from_elem(value: usize, len: usize) -> Dims {
+        if len > INLINE {
+            return Dims(SmallVec::from_elem(value, len));
+        }
+        Dims(SmallVec::from_buf_and_len([value; INLINE], len))
+    }
+
+    pub fn from_vec(values: Vec<usize>) -> Dims {
+        Dims(SmallVec::from_vec(values))
+    }
+}
+
+impl Clone for Dims {
+    #[inline]
+    fn clone(&self) -> Dims {
+        Dims::from_slice(&self.0)
+    }
+}
+
+impl Deref for Dims {
+    type Target = SmallVec<[usize; INLINE]>;
+    #[inline]
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Dims {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl<'a> IntoIterator for &'a Dims {
+    type Item = &'a usize;
+    type IntoIter = std::slice::Iter<'a, usize>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl FromIterator<usize> for Dims {
+    #[inline]
+    fn from_iter<I: IntoIterator<Item = usize>>(values: I) -> Dims {
+        let mut inline = [0; INLINE];
+        let mut len = 0;
+        let mut values = values.into_iter();
+        while len < INLINE {
+            let Some(value) = values.next() else { return Dims(SmallVec::from_buf_and_len(inline, len)) };
+            inline[len] = value;
+            len += 1;
+        }
+        let mut dims = SmallVec::from_buf_and_len(inline, len);
+        dims.extend(values);
+        Dims(dims)
+    }
+}
 
 /// The sizes of a tensor's dimensions. Anything that reads as a shape converts into one:
 /// `[2, 3]`, `&[2, 3][..]`, a `Vec`, a single `usize`, or `()` for a tensor without dimensions.
@@ -141,9 +224,9 @@ pub(crate) fn numel(shape: &[usize]) -> usize {
 pub(crate) fn row_major(shape: &[usize]) -> Dims {
     let mut strides = Dims::from_elem(1, shape.len());
     let mut step = 1;
-    for (stride, &size) in strides.iter_mut().zip(shape).rev() {
-        *stride = step;
-        step *= size.max(1);
+    for i in (0..shape.len()).rev() {
+        strides[i] = step;
+        step *= shape[i].max(1);
     }
     strides
 }
@@ -193,6 +276,11 @@ pub(crate) fn broadcast(op: &str, a: &[usize], b: &[usize]) -> Dims {
             b[dim + b.len() - a.len().max(b.len())],
         ),
     }
+}
+
+/// Whether a tensor of `shape` can be broadcast to `target`.
+pub(crate) fn broadcasts_to(shape: &[usize], target: &[usize]) -> bool {
+    try_broadcast(shape, target).is_ok_and(|common| common[..] == *target)
 }
 
 /// As [`broadcast`]; on failure the offending dimension of the common shape.

@@ -334,11 +334,20 @@ impl Tensor {
         read(self.strided(&guards[i].1), b.strided(&guards[j].1), c.strided(&guards[k].1))
     }
 
+    /// Whether no in-place operation has changed the history since the tensor was made.
+    #[inline]
+    fn has_first_history(&self) -> bool {
+        let inner = &*self.inner;
+        let current =
+            || inner.history_version.load(Ordering::Acquire) == inner.storage.version();
+        !inner.rebased.load(Ordering::Acquire) && (inner.base.is_none() || current())
+    }
+
     /// The edge through which gradients reach this tensor; `None` for constants.
     #[inline]
     pub(crate) fn edge(&self) -> Option<Edge> {
         let inner = &*self.inner;
-        if inner.base.is_some() || inner.rebased.load(Ordering::Acquire) {
+        if !self.has_first_history() {
             return self.current_edge();
         }
         match &inner.origin {
@@ -358,7 +367,7 @@ impl Tensor {
     #[inline]
     pub fn requires_grad(&self) -> bool {
         let inner = &*self.inner;
-        if inner.base.is_some() || inner.rebased.load(Ordering::Acquire) {
+        if !self.has_first_history() {
             return self.current_edge().is_some();
         }
         inner.origin.is_some() || inner.requires_grad.load(Ordering::Relaxed)

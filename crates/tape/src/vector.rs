@@ -19,7 +19,7 @@ use crate::kernel::simd::{Kernel, dispatch};
 /// enough that a lane of `f32` adds up only 128 terms before the tree takes over (error of order log n).
 const LEAF: usize = 8192;
 /// Shortest vector that is worth waking another thread for: below it the wake-up costs more than the loop.
-const PARALLEL: usize = 1 << 17;
+const PARALLEL: usize = 1 << 18;
 /// Shortest piece that is split between threads.
 const GRAIN: usize = 1 << 15;
 /// Elements that [`axpy_dot`] updates before it reads them again: they are still in the first-level cache.
@@ -352,10 +352,12 @@ impl<T: Float> Fold<T> for MaxAbs {
         Self::join(acc, x.abs())
     }
 
-    // A NaN in `b` is taken, a NaN in `a` stays because no comparison with it holds.
+    // The first choice is one instruction, whose answer is `b` if either is NaN; the second
+    // keeps a NaN of `a`.
     #[inline(always)]
     fn join(a: T, b: T) -> T {
-        if (b > a) | b.is_nan() { b } else { a }
+        let choice = if a > b { a } else { b };
+        if a.is_nan() { a } else { choice }
     }
 }
 
@@ -381,8 +383,8 @@ trait Lanes<T> {
     fn fold<const N: usize>(&mut self, acc: &mut [T; N]);
 }
 
-/// Folds `len` elements: wide blocks first, then narrow ones, then single elements. The order depends on `len`
-/// and on the size of `T` alone, never on the CPU.
+/// Folds `len` elements: wide blocks first, then narrow ones, then single elements. The order depends on
+/// `len` and on the size of `T` alone, never on the CPU.
 #[inline(always)]
 fn fold_lanes<T: Float, F: Fold<T>>(len: usize, mut source: impl Lanes<T>) -> T {
     let mut total = T::ZERO;
@@ -396,19 +398,21 @@ fn fold_lanes<T: Float, F: Fold<T>>(len: usize, mut source: impl Lanes<T>) -> T 
     F::join(total, F::join(fold_narrow::<T, F>(narrow), single[0]))
 }
 
-/// Folds the whole blocks of `N` lanes: four registers of 512 bits, enough to hide the latency of an addition.
+/// Folds the whole blocks of `N` lanes: four registers of 512 bits, enough to hide the latency of an
+/// addition.
 #[inline(always)]
 fn wide<T: Float, F: Fold<T>>(source: &mut impl Lanes<T>) -> T {
     let mut acc = [T::ZERO; WIDE];
     source.fold(&mut acc);
-    let mut narrow = [T::ZERO; NARROW];
-    for (i, value) in narrow.iter_mut().enumerate() {
-        *value = acc[i];
+    let (mut half, mut quarter, mut narrow) = ([T::ZERO; 32], [T::ZERO; 16], [T::ZERO; NARROW]);
+    for i in 0..32 {
+        half[i] = F::join(acc[i], acc[i + 32]);
     }
-    for group in 1..WIDE / NARROW {
-        for i in 0..NARROW {
-            narrow[i] = F::join(narrow[i], acc[group * NARROW + i]);
-        }
+    for i in 0..16 {
+        quarter[i] = F::join(half[i], half[i + 16]);
+    }
+    for i in 0..NARROW {
+        narrow[i] = F::join(quarter[i], quarter[i + NARROW]);
     }
     fold_narrow::<T, F>(narrow)
 }
@@ -419,8 +423,8 @@ fn fold_narrow<T: Float, F: Fold<T>>([a, b, c, d, e, f, g, h]: [T; NARROW]) -> T
     F::join(F::join(quads[0], quads[2]), F::join(quads[1], quads[3]))
 }
 
-/// Folds blocks of `N` pairs. The accumulators are a local value that is replaced as a whole: changed in place
-/// through the reference they would be stored and loaded for every block.
+/// Folds blocks of `N` pairs. The accumulators are a local value that is replaced as a whole: changed in
+/// place through the reference they would be stored and loaded for every block.
 #[inline(always)]
 fn fold_blocks<T: Float, F: Fold<T>, const N: usize>(x: &[T], y: &[T], acc: &mut [T; N]) {
     let mut local = *acc;
@@ -530,112 +534,4 @@ impl<T: Float> Pieces for AxpyDot<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn noisy<T: Float>(len: usize, seed: u64) -> Vec<T> {
-        let mut state = seed;
-        (0..len)
-            .map(|_| {
-                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-                T::from_f64((state >> 11) as f64 / (1u64 << 52) as f64 - 1.0)
-            })
-            .collect()
-    }
-
-    const LENGTHS: [usize; 17] =
-        [0, 1, 2, 3, 4, 7, 8, 9, 63, 64, 65, 100, 1025, LEAF, LEAF + 1, 100_003, 300_007];
-
-    #[test]
-    fn tiny_dots_round_every_product_and_add_from_left_to_right() {
-        let (x, y) = ([0.1f32, 0.7, -1.3], [3.3f32, -0.9, 0.77]);
-        assert_eq!(dot(&x[..1], &y[..1]), 0.1f32 * 3.3);
-        assert_eq!(dot(&x[..2], &y[..2]), 0.1f32 * 3.3 + 0.7 * -0.9);
-        assert_eq!(dot(&x, &y), (0.1f32 * 3.3 + 0.7 * -0.9) + -1.3 * 0.77);
-        // (1 + e)^2 - (1 + 2e) is e^2 with a fused product and 0 with a rounded one.
-        let e = f64::EPSILON;
-        assert_eq!(dot(&[1.0 + e, 1.0], &[1.0 + e, -(1.0 + 2.0 * e)]), 0.0);
-    }
-
-    #[test]
-    fn reductions_agree_with_double_precision_loops() {
-        for n in LENGTHS {
-            let (x, y) = (noisy::<f32>(n, 1), noisy::<f32>(n, 2));
-            let products = x.iter().zip(&y).map(|(&x, &y)| f64::from(x) * f64::from(y));
-            let bound = f64::from(f32::EPSILON) * (4.0 + (n as f64).sqrt());
-            assert!((f64::from(dot(&x, &y)) - products.sum::<f64>()).abs() <= bound, "dot {n}");
-            let sum: f64 = x.iter().map(|&x| f64::from(x).abs()).sum();
-            assert!((f64::from(sum_abs(&x)) - sum).abs() <= 8.0 * f64::from(f32::EPSILON) * sum, "sum {n}");
-            assert_eq!(max_abs(&x), x.iter().fold(0.0, |m, x| x.abs().max(m)), "max {n}");
-        }
-    }
-
-    #[test]
-    fn elementwise_loops_round_once_per_element() {
-        for n in LENGTHS {
-            let (a, b) = (noisy::<f64>(n, 1), noisy::<f64>(n, 2));
-            let expect = |f: fn(f64, f64) -> f64| a.iter().zip(&b).map(|(&a, &b)| f(a, b)).collect::<Vec<f64>>();
-            let mut out = b.clone();
-            axpy(0.3, &a, &mut out);
-            assert_eq!(out, expect(|a, b| 0.3f64.mul_add(a, b)));
-            sub(&a, &b, &mut out);
-            assert_eq!(out, expect(|a, b| a - b));
-            neg(&a, &mut out);
-            assert_eq!(out, expect(|a, _| -a));
-            scaled(0.7, &a, &mut out);
-            assert_eq!(out, expect(|a, _| 0.7 * a));
-            out.copy_from_slice(&b);
-            scale(-0.7, &mut out);
-            assert_eq!(out, expect(|_, b| -0.7 * b));
-        }
-    }
-
-    #[test]
-    fn the_fused_pass_gives_the_bits_of_two_passes() {
-        for n in LENGTHS {
-            let (x, z, mut fused) = (noisy::<f32>(n, 1), noisy::<f32>(n, 2), noisy::<f32>(n, 3));
-            let mut separate = fused.clone();
-            let result = axpy_dot(0.37, &x, &mut fused, &z);
-            axpy(0.37, &x, &mut separate);
-            assert_eq!(fused, separate);
-            assert_eq!(result.to_bits(), dot(&z, &separate).to_bits(), "{n}");
-        }
-    }
-
-    #[test]
-    fn non_finite_elements_show_wherever_they_stand() {
-        for n in LENGTHS.into_iter().filter(|&n| n > 0) {
-            for at in [0, n / 2, n - 1] {
-                let mut x = noisy::<f64>(n, 1);
-                assert!(all_finite(&x));
-                x[at] = f64::NEG_INFINITY;
-                assert!(!all_finite(&x) && max_abs(&x) == f64::INFINITY);
-                x[at] = f64::NAN;
-                assert!(!all_finite(&x) && max_abs(&x).is_nan() && sum_abs(&x).is_nan(), "{at} of {n}");
-            }
-        }
-        assert!(all_finite(&[f64::MAX, f64::MIN_POSITIVE, -0.0]));
-    }
-
-    #[test]
-    fn the_number_of_threads_does_not_change_a_bit() {
-        let (x, y) = (noisy::<f32>(1_000_003, 1), noisy::<f32>(1_000_003, 2));
-        let results: Vec<[u32; 3]> = [1, 2, 3]
-            .into_iter()
-            .map(|threads| {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                pool.install(|| {
-                    let mut z = x.clone();
-                    [dot(&x, &y), sum_abs(&x), axpy_dot(0.1, &y, &mut z, &x)].map(f32::to_bits)
-                })
-            })
-            .collect();
-        assert!(results[1] == results[0] && results[2] == results[0], "{results:?}");
-    }
-
-    #[test]
-    #[should_panic(expected = "dot: slices of different lengths, 2 and 3")]
-    fn different_lengths_are_refused() {
-        dot(&[1.0, 2.0], &[1.0, 2.0, 3.0]);
-    }
-}
+mod tests;

@@ -1,17 +1,28 @@
 //! The strong Wolfe line search of torch's L-BFGS, a port of minFunc's, as scalar code over a callback.
 //!
 //! A trial `t` is accepted where `phi(t) <= phi(0) + c1 t phi'(0)` and `|phi'(t)| <= -c2 phi'(0)` (Nocedal & Wright,
-//! eq. 3.7). torch calls the search with these constants whatever the optimizer's own tolerances are.
+//! eq. 3.7). torch calls the search with constants of its own, whatever the optimizer's tolerances are.
 
 use super::scalar::{Number, ZeroDivision};
 use tape::Float;
 
-const C1: f64 = 1e-4;
-const C2: f64 = 0.9;
-/// Bracketing and zooming together take at most this many steps, hence at most one evaluation more.
-const MAX_STEPS: usize = 25;
-/// A bracket is given up when no parameter differs by this much between its ends.
-const MIN_WIDTH: f64 = 1e-9;
+/// What a search asks of a point, and when it gives up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Conditions {
+    /// Share of the promised decrease that must be reached.
+    pub(crate) c1: f64,
+    /// Share of the first slope that may be left.
+    pub(crate) c2: f64,
+    /// Bracketing and zooming together take at most this many steps, hence at most one evaluation more.
+    pub(crate) max_steps: usize,
+    /// A bracket is given up when no parameter differs by this much between its ends.
+    pub(crate) min_width: f64,
+}
+
+impl Conditions {
+    /// What torch's optimizer uses.
+    pub(crate) const TORCH: Self = Self { c1: 1e-4, c2: 0.9, max_steps: 25, min_width: 1e-9 };
+}
 
 /// A point on the line: step length, loss, directional derivative, and which buffer of the caller holds its gradient.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +51,6 @@ pub(crate) enum Ending {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Found<T> {
     pub(crate) point: Point<T>,
-    pub(crate) evaluations: usize,
     pub(crate) ending: Ending,
 }
 
@@ -94,8 +104,8 @@ struct Search<'a, T, F> {
     direction_max: T,
     /// Evaluates the line at a step length and leaves the gradient in a buffer.
     evaluate: &'a mut F,
+    conditions: Conditions,
     steps: usize,
-    evaluations: usize,
 }
 
 /// Searches from `start` (at step length 0) along a direction whose largest component is `direction_max`, trying
@@ -104,6 +114,7 @@ pub(crate) fn strong_wolfe<T, E, F>(
     start: Point<T>,
     first: Number<T>,
     direction_max: T,
+    conditions: Conditions,
     evaluate: &mut F,
 ) -> Result<Found<T>, E>
 where
@@ -111,10 +122,10 @@ where
     E: From<Breakdown>,
     F: FnMut(Number<T>, usize) -> Result<(f64, T), E>,
 {
-    let mut search = Search { start, direction_max, evaluate, steps: 0, evaluations: 0 };
+    let mut search = Search { start, direction_max, evaluate, conditions, steps: 0 };
     match search.bracket(first)? {
         Bracketed::Accepted(point) if point.loss.is_nan() => Err(Breakdown::NanLoss.into()),
-        Bracketed::Accepted(point) => Ok(search.found(point, Ending::Accepted)),
+        Bracketed::Accepted(point) => Ok(Found { point, ending: Ending::Accepted }),
         Bracketed::Between(ends) => search.zoom(ends),
     }
 }
@@ -130,34 +141,29 @@ where
     E: From<Breakdown>,
     F: FnMut(Number<T>, usize) -> Result<(f64, T), E>,
 {
-    fn found(&self, point: Point<T>, ending: Ending) -> Found<T> {
-        Found { point, evaluations: self.evaluations, ending }
-    }
-
     /// Evaluates at `t`, in the buffer that none of `kept` uses.
     fn trial(&mut self, t: Number<T>, kept: [usize; 2]) -> Result<Point<T>, E> {
         let slot = (0..SLOTS).find(|slot| !kept.contains(slot)).unwrap_or(0);
         let (loss, slope) = (self.evaluate)(t, slot)?;
-        self.evaluations += 1;
         Ok(Point { t, loss, slope, slot })
     }
 
     /// Whether the loss fails to decrease as the first Wolfe condition asks.
     fn decreases_too_little(&self, point: &Point<T>) -> bool {
-        let descent = Number::Float(C1) * point.t * Number::Tensor(self.start.slope);
+        let descent = Number::Float(self.conditions.c1) * point.t * Number::Tensor(self.start.slope);
         Number::Float(point.loss) > Number::Float(self.start.loss) + descent
     }
 
     /// The second Wolfe condition.
     fn is_flat(&self, point: &Point<T>) -> bool {
-        point.slope.abs() <= T::from_f64(-C2) * self.start.slope
+        point.slope.abs() <= T::from_f64(-self.conditions.c2) * self.start.slope
     }
 
     /// Lengthens the step until an acceptable point lies between two trials, or is met.
     fn bracket(&mut self, first: Number<T>) -> Result<Bracketed<T>, E> {
         let mut previous = self.start;
         let mut point = self.trial(first, [self.start.slot; 2])?;
-        while self.steps < MAX_STEPS {
+        while self.steps < self.conditions.max_steps {
             let no_better = self.steps > 1 && point.loss >= previous.loss;
             if self.decreases_too_little(&point) || no_better {
                 return Ok(Bracketed::Between([previous, point]));
@@ -183,10 +189,10 @@ where
     fn zoom(&mut self, mut ends: [Point<T>; 2]) -> Result<Found<T>, E> {
         let mut low = lower(&ends);
         let mut stalled = false;
-        while self.steps < MAX_STEPS {
+        while self.steps < self.conditions.max_steps {
             let width = (ends[1].t - ends[0].t).abs();
-            if width * Number::Tensor(self.direction_max) < Number::Float(MIN_WIDTH) {
-                return Ok(self.found(ends[low], Ending::BracketClosed));
+            if width * Number::Tensor(self.direction_max) < Number::Float(self.conditions.min_width) {
+                return Ok(Found { point: ends[low], ending: Ending::BracketClosed });
             }
             let t = cubic_interpolate(&ends[0], &ends[1], None).map_err(Breakdown::from)?;
             let t = away_from_ends(t, &ends, &mut stalled);
@@ -198,14 +204,14 @@ where
                 continue;
             }
             if self.is_flat(&point) {
-                return Ok(self.found(point, Ending::Accepted));
+                return Ok(Found { point, ending: Ending::Accepted });
             }
             if Number::Tensor(point.slope) * (ends[1 - low].t - ends[low].t) >= Number::Int(0) {
                 ends[1 - low] = ends[low];
             }
             ends[low] = point;
         }
-        Ok(self.found(ends[low], Ending::OutOfSteps))
+        Ok(Found { point: ends[low], ending: Ending::OutOfSteps })
     }
 }
 

@@ -6,7 +6,7 @@ use tape::{Float, vector};
 
 /// Elements that one allocation holds at least: short vectors share one, so that a solve of a small problem allocates
 /// once and its history is contiguous.
-const SLAB: usize = 4096;
+const SLAB: usize = 512;
 
 /// A stored pair: where its vectors are, and `rho = 1 / (y . s)`.
 #[derive(Clone, Copy, Debug)]
@@ -120,7 +120,9 @@ impl<T: Float> Memory<T> {
             let alpha = s_dot_q * pair.rho;
             alphas[i] = Some(alpha);
             match i.checked_sub(1) {
-                Some(older) => s_dot_q = vector::axpy_dot(-alpha, y, d, self.vectors(self.pairs[older].slot).0),
+                Some(older) => {
+                    s_dot_q = vector::axpy_dot(-alpha, y, d, self.vectors(self.pairs[older].slot).0)
+                }
                 None => vector::axpy(-alpha, y, d),
             }
         }

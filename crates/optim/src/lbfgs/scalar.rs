@@ -144,7 +144,9 @@ mod tests {
     fn a_plain_number_over_a_tensor_goes_through_the_reciprocal() {
         let direct_differs = (1..2000).filter(|&i| {
             let (a, b) = (1.1 + f64::from(i) * 0.37, 0.3 + i as f32 * 0.17);
-            let Ok(Tensor(got)) = N::Float(a).divide(Tensor(b)) else { unreachable!("a tensor divides without error") };
+            let Ok(Tensor(got)) = N::Float(a).divide(Tensor(b)) else {
+                unreachable!("a tensor divides without error")
+            };
             assert_eq!(got, 1.0 / b * a as f32);
             got != a as f32 / b
         });

@@ -72,12 +72,11 @@ impl<T: Float> State<T> {
             dict.insert("al", al());
         }
         if self.begun {
-            let collect = |pick: fn((&[T], &[T], T)) -> Value| self.memory.iter().map(pick).collect::<Value>();
             dict.insert("d", vector(&self.d));
             dict.insert("t", save_number(self.t));
-            dict.insert("old_dirs", collect(|(_, y, _)| vector(y)));
-            dict.insert("old_stps", collect(|(s, _, _)| vector(s)));
-            dict.insert("ro", collect(|(_, _, rho)| scalar(rho)));
+            dict.insert("old_dirs", self.memory.iter().map(|(_, y, _)| vector(y)).collect::<Value>());
+            dict.insert("old_stps", self.memory.iter().map(|(s, _, _)| vector(s)).collect::<Value>());
+            dict.insert("ro", self.memory.iter().map(|(_, _, rho)| scalar(rho)).collect::<Value>());
             dict.insert("H_diag", save_number(self.h_diag));
             dict.insert("prev_flat_grad", vector(&self.prev_flat_grad));
             dict.insert("prev_loss", self.prev_loss);
@@ -118,8 +117,11 @@ impl<T: Float> State<T> {
             }
         }
         let own = |key: &str| STORED.contains(&key) || ["func_evals", "n_iter", "al"].contains(&key);
-        state.extra =
-            dict.iter().filter(|(k, _)| !k.as_str().is_some_and(own)).map(|(k, v)| (k.clone(), v.clone())).collect();
+        state.extra = dict
+            .iter()
+            .filter(|(k, _)| !k.as_str().is_some_and(own))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
         Ok(state)
     }
 
@@ -180,9 +182,10 @@ pub(crate) fn load_number<T: Float>(value: &Value) -> Result<Number<T>> {
 fn load_scalar<T: Float>(value: &Value) -> Result<T> {
     match value {
         Value::Tensor(x) if x.numel() == 1 => Ok(x.item_as()),
-        Value::Tensor(x) => {
-            Err(Error::StateMismatch(format!("a number is expected, found a tensor of shape {:?}", x.shape())))
-        }
+        Value::Tensor(x) => Err(Error::StateMismatch(format!(
+            "a number is expected, found a tensor of shape {:?}",
+            x.shape()
+        ))),
         plain => Ok(T::from_f64(f64::try_from(plain)?)),
     }
 }

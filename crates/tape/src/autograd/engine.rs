@@ -12,6 +12,7 @@ use super::mode::with_grad_mode;
 use super::node::{Edge, Gradients, Node, Rule, try_claim};
 use crate::{Error, Tensor};
 use smallvec::SmallVec;
+use std::cell::Cell;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -24,7 +25,7 @@ struct Slot {
     /// In the heap or, for leaves, in the list already.
     queued: bool,
     /// Positions in the result of `grad` that want the gradient of an output.
-    captures: SmallVec<[(u32, usize); 1]>,
+    captures: Vec<(u32, usize)>,
     /// Some gradient that was asked for lies behind this node; only kept when inputs were named.
     needed: bool,
 }
@@ -32,13 +33,16 @@ struct Slot {
 enum Target {
     Node(Arc<Node>),
     Leaf(Tensor),
+    /// A node that was run: no gradient can come its way any more.
+    Done,
 }
 
 impl Target {
-    fn claim(&self) -> &AtomicU64 {
+    fn claim(&self) -> Option<&AtomicU64> {
         match self {
-            Target::Node(node) => &node.claim,
-            Target::Leaf(leaf) => &leaf.inner.claim,
+            Target::Node(node) => Some(&node.claim),
+            Target::Leaf(leaf) => Some(&leaf.inner.claim),
+            Target::Done => None,
         }
     }
 
@@ -47,6 +51,7 @@ impl Target {
         match self {
             Target::Node(node) => Arc::as_ptr(node).cast::<()>() as usize,
             Target::Leaf(leaf) => leaf.id(),
+            Target::Done => 0,
         }
     }
 }
@@ -56,17 +61,30 @@ pub(super) struct Options {
     pub create_graph: bool,
 }
 
-/// One running backward pass.
-struct Pass {
-    number: u32,
-    options: Options,
+/// The lists of a pass; their memory is kept for the thread's next one.
+#[derive(Default)]
+struct Lists {
     slots: Vec<Slot>,
     /// Nodes with a gradient, by sequence number.
     heap: BinaryHeap<(u64, u32)>,
     /// Leaves with a gradient, in order of arrival.
     leaves: Vec<u32>,
+}
+
+/// Slots that a thread keeps memory for between passes.
+const KEPT_SLOTS: usize = 4096;
+
+thread_local! {
+    static LISTS: Cell<Lists> = Cell::default();
+}
+
+/// One running backward pass.
+struct Pass {
+    number: u32,
+    options: Options,
+    lists: Lists,
     /// Slots of targets that another pass holds claimed.
-    unclaimed: HashMap<usize, u32>,
+    unclaimed: Option<HashMap<usize, u32>>,
     /// Inputs were named: gradients go to them and nowhere else.
     inputs_named: bool,
 }
@@ -74,11 +92,16 @@ struct Pass {
 impl Drop for Pass {
     /// Releases all claims, also when a rule or hook panics.
     fn drop(&mut self) {
-        for (index, slot) in self.slots.iter().enumerate() {
-            let claim = slot.target.claim();
-            if claim.load(Ordering::Relaxed) == self.claim_value(index as u32) {
-                claim.store(0, Ordering::Relaxed);
-            }
+        for (index, slot) in self.lists.slots.iter().enumerate() {
+            self.release(index as u32, &slot.target);
+        }
+        let mut lists = std::mem::take(&mut self.lists);
+        lists.slots.clear();
+        lists.heap.clear();
+        lists.leaves.clear();
+        if lists.slots.capacity() <= KEPT_SLOTS {
+            // A thread that is ending has no use for them.
+            let _ = LISTS.try_with(|kept| kept.set(lists));
         }
     }
 }
@@ -101,7 +124,7 @@ pub(super) fn gradients_of(
     for (position, input) in inputs.iter().enumerate() {
         let output = output_of(input);
         let slot = pass.slot(input);
-        pass.slots[slot as usize].captures.push((output, position));
+        pass.lists.slots[slot as usize].captures.push((output, position));
     }
     for (root, _) in &roots {
         pass.find_needed(root);
@@ -109,8 +132,8 @@ pub(super) fn gradients_of(
     pass.start(roots)?;
     let mut captured = vec![None; inputs.len()];
     pass.run(&mut captured)?;
-    for index in std::mem::take(&mut pass.leaves) {
-        let slot = &mut pass.slots[index as usize];
+    for index in std::mem::take(&mut pass.lists.leaves) {
+        let slot = &mut pass.lists.slots[index as usize];
         let (Some(grad), Target::Leaf(leaf)) = (slot.grads[0].take(), &slot.target) else { continue };
         let grad = run_leaf_hooks(leaf, grad)?;
         for (_, position) in &slot.captures {
@@ -133,10 +156,8 @@ impl Pass {
         Pass {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             options,
-            slots: Vec::with_capacity(16),
-            heap: BinaryHeap::with_capacity(16),
-            leaves: Vec::new(),
-            unclaimed: HashMap::new(),
+            lists: LISTS.take(),
+            unclaimed: None,
             inputs_named,
         }
     }
@@ -146,10 +167,18 @@ impl Pass {
         u64::from(self.number) << 32 | u64::from(slot + 1)
     }
 
+    fn release(&self, index: u32, target: &Target) {
+        if let Some(claim) = target.claim()
+            && claim.load(Ordering::Relaxed) == self.claim_value(index)
+        {
+            claim.store(0, Ordering::Relaxed);
+        }
+    }
+
     /// The slot of an edge's target, made at the first meeting.
     #[inline]
     fn slot(&mut self, edge: &Edge) -> u32 {
-        let next = self.slots.len() as u32;
+        let next = self.lists.slots.len() as u32;
         let value = self.claim_value(next);
         let claim = match edge {
             Edge::Node(node, _) => &node.claim,
@@ -167,13 +196,14 @@ impl Pass {
             Edge::Leaf(leaf) => (Target::Leaf(leaf.clone()), 1),
         };
         if !claimed {
-            if let Some(&slot) = self.unclaimed.get(&target.address()) {
+            let unclaimed = self.unclaimed.get_or_insert_default();
+            if let Some(&slot) = unclaimed.get(&target.address()) {
                 return slot;
             }
-            self.unclaimed.insert(target.address(), next);
+            unclaimed.insert(target.address(), next);
         }
         let grads = if outputs == 1 { SmallVec::from_buf([None]) } else { SmallVec::from_elem(None, outputs) };
-        self.slots.push(Slot { target, grads, queued: false, captures: SmallVec::new(), needed: false });
+        self.lists.slots.push(Slot { target, grads, queued: false, captures: Vec::new(), needed: false });
         next
     }
 
@@ -188,11 +218,11 @@ impl Pass {
         while let Some(visit) = stack.pop() {
             match visit {
                 Visit::Enter(index) => {
-                    visited.resize(visited.len().max(self.slots.len()), false);
+                    visited.resize(visited.len().max(self.lists.slots.len()), false);
                     if std::mem::replace(&mut visited[index as usize], true) {
                         continue;
                     }
-                    let Target::Node(node) = &self.slots[index as usize].target else { continue };
+                    let Target::Node(node) = &self.lists.slots[index as usize].target else { continue };
                     let node = Arc::clone(node);
                     stack.push(Visit::Leave(index));
                     for edge in node.edges.iter().flatten() {
@@ -200,10 +230,10 @@ impl Pass {
                     }
                 }
                 Visit::Leave(index) => {
-                    let Target::Node(node) = &self.slots[index as usize].target else { continue };
+                    let Target::Node(node) = &self.lists.slots[index as usize].target else { continue };
                     let node = Arc::clone(node);
                     let needed = node.edges.iter().flatten().any(|edge| self.is_wanted(edge));
-                    self.slots[index as usize].needed = needed;
+                    self.lists.slots[index as usize].needed = needed;
                 }
             }
         }
@@ -212,7 +242,7 @@ impl Pass {
     /// Whether a gradient for this edge serves a named input.
     fn is_wanted(&mut self, edge: &Edge) -> bool {
         let slot = self.slot(edge);
-        let slot = &self.slots[slot as usize];
+        let slot = &self.lists.slots[slot as usize];
         slot.needed || !slot.captures.is_empty()
     }
 
@@ -236,7 +266,7 @@ impl Pass {
         let grad = if grad.shape() == shape { grad } else { fit_shape(grad, shape, sender, index)? };
         let grad = if grad.dtype() == dtype { grad } else { grad.to_dtype(dtype) };
         let slot_index = self.slot(edge);
-        let slot = &mut self.slots[slot_index as usize];
+        let slot = &mut self.lists.slots[slot_index as usize];
         let waiting = &mut slot.grads[output_of(edge) as usize];
         *waiting = Some(match waiting.take() {
             None => grad,
@@ -245,8 +275,9 @@ impl Pass {
         if !slot.queued {
             slot.queued = true;
             match &slot.target {
-                Target::Node(node) => self.heap.push((node.sequence, slot_index)),
-                Target::Leaf(_) => self.leaves.push(slot_index),
+                Target::Node(node) => self.lists.heap.push((node.sequence, slot_index)),
+                Target::Leaf(_) => self.lists.leaves.push(slot_index),
+                Target::Done => unreachable!("a node is run after all that depend on it"),
             }
         }
         Ok(())
@@ -254,7 +285,7 @@ impl Pass {
 
     fn run(&mut self, captured: &mut [Option<Tensor>]) -> Result<(), Error> {
         with_grad_mode(self.options.create_graph, || {
-            while let Some((_, index)) = self.heap.pop() {
+            while let Some((_, index)) = self.lists.heap.pop() {
                 self.run_node(index, captured)?;
             }
             Ok(())
@@ -262,10 +293,13 @@ impl Pass {
     }
 
     fn run_node(&mut self, index: u32, captured: &mut [Option<Tensor>]) -> Result<(), Error> {
-        let slot = &mut self.slots[index as usize];
-        let Target::Node(node) = &slot.target else { unreachable!("only nodes are in the heap") };
-        let node = Arc::clone(node);
+        let slot = &mut self.lists.slots[index as usize];
+        let target = std::mem::replace(&mut slot.target, Target::Done);
         let mut grads = std::mem::take(&mut slot.grads);
+        let captures = std::mem::take(&mut slot.captures);
+        let needed = slot.needed;
+        self.release(index, &target);
+        let Target::Node(node) = target else { unreachable!("only nodes are in the heap") };
         if let Some(hooks) = node.hooks.get() {
             for (output, grad) in grads.iter_mut().enumerate() {
                 if let Some(before) = grad.take() {
@@ -275,11 +309,11 @@ impl Pass {
                 }
             }
         }
-        for (output, position) in &slot.captures {
-            captured[*position] = grads[*output as usize].clone();
+        for (output, position) in captures {
+            captured[position] = grads[output as usize].clone();
         }
         let wanted = if self.inputs_named {
-            if !slot.needed {
+            if !needed {
                 return Ok(());
             }
             self.wanted_inputs(&node)
@@ -315,8 +349,8 @@ impl Pass {
     /// Leaves come last and all together: a pass that fails has changed no gradient.
     fn finish_leaves(mut self) -> Result<(), Error> {
         let mut finished = SmallVec::<[(Tensor, Tensor); 8]>::new();
-        for index in std::mem::take(&mut self.leaves) {
-            let slot = &mut self.slots[index as usize];
+        for index in std::mem::take(&mut self.lists.leaves) {
+            let slot = &mut self.lists.slots[index as usize];
             let (Some(grad), Target::Leaf(leaf)) = (slot.grads[0].take(), &slot.target) else { continue };
             finished.push((leaf.clone(), run_leaf_hooks(leaf, grad)?));
         }
@@ -344,7 +378,7 @@ fn fit_shape(grad: Tensor, shape: &[usize], sender: &'static str, index: usize) 
     if grad.shape() == shape {
         return Ok(grad);
     }
-    if crate::shape::try_broadcast(grad.shape(), shape).as_deref() == Ok(grad.shape()) {
+    if crate::shape::broadcasts_to(shape, grad.shape()) {
         return Ok(grad.sum_to(shape));
     }
     Err(Error::InvalidGradient {

@@ -101,7 +101,7 @@ fn root(
 }
 
 /// One tensor or a list of tensors, as [`grad`] takes them.
-pub struct Tensors(Vec<Tensor>);
+pub struct Tensors(pub(crate) Vec<Tensor>);
 
 impl From<&Tensor> for Tensors {
     fn from(tensor: &Tensor) -> Self {

@@ -120,6 +120,8 @@ pub(crate) struct Node<O: ?Sized = dyn Op> {
     /// Origin of each input; `None` for constants.
     pub edges: SmallVec<[Option<Edge>; 2]>,
     pub outputs: SmallVec<[OutputInfo; 1]>,
+    /// Whether anything was saved: nothing to lock, check or free otherwise.
+    saves: bool,
     saved: Mutex<SavedState>,
     pub hooks: OnceLock<Box<NodeHooks>>,
     pub op: O,
@@ -160,6 +162,7 @@ impl Node {
             claim: AtomicU64::new(0),
             edges,
             outputs,
+            saves: !saved.is_empty(),
             saved: Mutex::new(SavedState::Held(saved)),
             hooks: OnceLock::new(),
             op,
@@ -169,6 +172,9 @@ impl Node {
     /// Takes what the rule needs out of the node (or copies it, to `retain` the graph), after checking
     /// that it is still what was saved.
     pub fn unpack(self: &Arc<Self>, retain: bool, create_graph: bool) -> Result<SmallVec<[Tensor; 2]>, Error> {
+        if !self.saves {
+            return Ok(SmallVec::new());
+        }
         let mut state = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
         let SavedState::Held(saves) = &mut *state else {
             return Err(Error::GraphFreed { node: self.op.name() });
@@ -190,7 +196,7 @@ impl Node {
             Some(output) if create_graph => tensor.alias().with_origin(Arc::clone(self), output),
             _ => tensor.clone(),
         };
-        if retain || saves.is_empty() {
+        if retain {
             return Ok(saves.iter().map(|saved| attach(&saved.tensor, saved.output)).collect());
         }
         let SavedState::Held(saves) = std::mem::replace(&mut *state, SavedState::Freed) else {
@@ -270,7 +276,10 @@ impl Tensor {
     }
 
     fn record_always<O: Op>(self, inputs: &[&Tensor], op: O, saved: impl FnOnce(&Tensor) -> Saves) -> Tensor {
-        let edges = inputs.iter().map(|input| input.edge()).collect();
+        let mut edges = SmallVec::new();
+        for input in inputs {
+            edges.push(input.edge());
+        }
         let info = OutputInfo { shape: self.layout().shape.clone(), dtype: self.dtype() };
         let saved = saved(&self);
         let node = Node::new(op, edges, SmallVec::from_buf([info]), saved);

@@ -93,7 +93,11 @@ pub(crate) fn matmul<T: MatMul>(
         return;
     }
     if let Start::Bias(bias) = start {
-        assert!(bias.len() == n, "matmul: bias of {} elements for {n} columns; pass one per column", bias.len());
+        assert!(
+            bias.len() == n,
+            "matmul: bias of {} elements for {n} columns; pass one per column",
+            bias.len()
+        );
         out.chunks_exact_mut(n).for_each(|row| row.copy_from_slice(bias));
     }
     if k == 0 {

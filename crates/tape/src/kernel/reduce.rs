@@ -5,19 +5,21 @@
 //! the rounding error of a sum grows with the logarithm of its length (pairwise summation).
 
 mod arg;
-mod combine;
 mod columns;
+mod combine;
 mod rows;
 
 pub(crate) use arg::arg_reduce;
-pub(crate) use combine::{All, Any, Combine, CountNonzero, Largest, Max, Min, Number, Prefer, Prod, Smallest, Sum};
+pub(crate) use combine::{
+    All, Any, Combine, CountNonzero, Largest, Max, Min, Number, Prefer, Prod, Smallest, Sum,
+};
 
 use super::Strided;
 use rayon::prelude::*;
 use smallvec::SmallVec;
 
 /// Elements from which a second thread wins over its wake-up.
-const PARALLEL: usize = 1 << 17;
+const PARALLEL: usize = 1 << 18;
 /// Elements that one thread takes at a time, about.
 const GRAIN: usize = 1 << 14;
 
@@ -78,7 +80,7 @@ fn split_dims(shape: &[usize], strides: &[usize], reduced: &[bool], results: usi
     let expected: usize = kept.iter().map(|dim| dim.size).product();
     assert!(
         results == expected,
-        "reduce: output of {results} elements for {expected} results of shape {shape:?}; allocate one per result"
+        "reduce: output of {results} elements for {expected} results of {shape:?}; allocate one per result"
     );
     (merge(&kept), gone)
 }

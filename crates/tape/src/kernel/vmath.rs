@@ -1,6 +1,40 @@
-//! Elementwise functions that LLVM vectorises.
+//! Elementwise functions that LLVM vectorises: pure, branch-free, `#[inline(always)]`, for `f32` and `f64`.
 //!
-//! PLACEHOLDER
+//! Inside a [`Kernel`](super::simd::Kernel) a plain `for` loop over [`VMath`] methods compiles to 512-bit or
+//! 256-bit instructions. Branches are selects on two computed values, no function calls libm or reads a
+//! table, integers come out of floats by adding `1.5 * 2^52`, and every multiply-add is an explicit
+//! `mul_add`: so every instruction set gives the same bits.
+//!
+//! # Method
+//! Range reductions after Cody and Waite (*Software Manual for the Elementary Functions*, 1980) and the
+//! forms of fdlibm, with fused multiply-adds (Muller et al., *Handbook of Floating-Point Arithmetic*, 2018,
+//! chapter 10); polynomials from a Remez exchange in 45-digit arithmetic, refitted after rounding the
+//! leading coefficients. Each submodule says what its functions do.
+//!
+//! # Accuracy
+//! The largest error seen, in units in the last place, against references of twice the precision (`f32`:
+//! every 97th bit pattern; `f64`: some 8000 to 16000 arguments per function, over all magnitudes and denser
+//! where the function bends). Infinities, NaN, signed zeros, overflow and subnormal results are those of C's
+//! functions.
+//!
+//! | function | f32 | f64 | | function | f32 | f64 |
+//! |---|---|---|---|---|---|---|
+//! | `exp` | 1.01 | 0.98 | | `sin` | 0.58 | 0.70 |
+//! | `exp2` | 0.97 | 0.88 | | `cos` | 0.58 | 0.72 |
+//! | `expm1` | 1.6 | 1.7 | | `tan` | 2.0 | 1.9 |
+//! | `log` | 0.85 | 0.74 | | `asin` | 2.3 | 1.9 |
+//! | `log2` | 0.98 | 0.85 | | `acos` | 1.1 | 1.1 |
+//! | `log10` | 0.89 | 0.76 | | `atan` | 1.8 | 1.3 |
+//! | `log1p` | 0.89 | 0.74 | | `atan2` | 1.5 | 1.4 |
+//! | `tanh` | 1.3 | 1.3 | | `erf` | 1.2 | 1.1 |
+//! | `sinh` | 2.3 | 2.4 | | `erfc` | 0.51 | 3.9 |
+//! | `cosh` | 1.5 | 1.2 | | `pow` | 0.51 | 0.97 |
+//! | `sigmoid` | 1.5 | 1.4 | | `lgamma`, `x > 0` | 0.50 | 2.0 |
+//! | `logsigmoid` | 2.2 | 2.1 | | `digamma`, `x > 0` | 0.50 | 2.4 of `max(1, value)` |
+//!
+//! Next to their zeros at negative arguments `lgamma` and `digamma` are accurate absolutely, not relatively,
+//! as is `digamma` next to its root 1.4616.
+
 #[macro_use]
 mod forms {
     /// `c0 + x (c1 + x (c2 + ...))` by Horner's rule with fused multiply-adds.
@@ -18,8 +52,8 @@ mod forms {
         };
     }
 
-    /// The same polynomial as `even(x^2) + x odd(x^2)`: half the latency for one more multiplication. Loops over
-    /// the longer polynomials are bound by the latency of Horner's chain, whatever the CPU overlaps.
+    /// The same polynomial as `even(x^2) + x odd(x^2)`: half the latency for one more multiplication. Loops
+    /// over the longer polynomials are bound by the latency of Horner's chain, whatever the CPU overlaps.
     macro_rules! halves {
         ($t:ty, $x:expr; $($c:expr),+) => {
             forms!(horner, $t, $x; [] []; $($c),+)
@@ -35,7 +69,10 @@ mod forms {
 
     /// Deals the coefficients to the even and the odd polynomial, both evaluated by `$inner`.
     macro_rules! forms {
-        ($inner:ident, $t:ty, $x:expr; [$($even:expr),*] [$($odd:expr),*]; $a:expr, $b:expr, $($rest:expr),+) => {
+        (
+            $inner:ident, $t:ty, $x:expr; [$($even:expr),*] [$($odd:expr),*];
+            $a:expr, $b:expr, $($rest:expr),+
+        ) => {
             forms!($inner, $t, $x; [$($even,)* $a] [$($odd,)* $b]; $($rest),+)
         };
         ($inner:ident, $t:ty, $x:expr; [$($even:expr),*] [$($odd:expr),*]; $a:expr, $b:expr) => {
@@ -73,8 +110,16 @@ mod trig;
 
 /// The elementwise functions of a floating-point type.
 ///
-/// All but `lgamma` and `digamma` (and the `_any` fallbacks) are branch-free and vectorise inside a
-/// [`Kernel`](super::simd::Kernel). They treat infinities, NaN, signed zeros and subnormals as C's functions do.
+/// All but `lgamma`, `digamma` and the `_any` fallbacks are branch-free and vectorise. `sin`, `cos` and `tan`
+/// hold up to [`VMath::TRIG_LIMIT`] only; a kernel asks once per block and keeps its common loop vectorised:
+///
+/// ```text
+/// if T::trig_in_range(x) {
+///     for (out, x) in out.iter_mut().zip(x) { *out = x.sin(); }
+/// } else {
+///     for (out, x) in out.iter_mut().zip(x) { *out = x.sin_any(); }
+/// }
+/// ```
 pub(crate) trait VMath: Copy {
     /// `sin`, `cos` and `tan` hold for arguments up to this; see [`VMath::trig_in_range`].
     const TRIG_LIMIT: Self;
@@ -160,7 +205,7 @@ macro_rules! vmath {
 
             #[inline(always)]
             fn trig_in_range(x: &[$t]) -> bool {
-                // Infinities are in range: NaN comes out either way. Counting vectorises, a short-circuit not.
+                // Infinities are in range: NaN comes out either way. Counting vectorises, stopping early not.
                 let beyond: u32 =
                     x.iter().map(|x| u32::from(x.abs() > $limit) & u32::from(x.abs() < $t::INFINITY)).sum();
                 beyond == 0

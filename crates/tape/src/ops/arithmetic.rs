@@ -282,7 +282,7 @@ impl Tensor {
     /// # Panics
     /// If the shapes do not broadcast.
     #[track_caller]
-    pub fn add(&self, other: impl Into<Operand>) -> Tensor {
+    pub fn add<'a>(&self, other: impl Into<Operand<'a>>) -> Tensor {
         match other.into() {
             Operand::Tensor(other) if self.dtype() == other.dtype() => {
                 let out = dispatch_number!("add", self.dtype(), T => zip::<T, T, T, _>("add", self, &other, f::Plus));
@@ -290,10 +290,10 @@ impl Tensor {
             }
             Operand::Tensor(other) => {
                 let (a, b) = promoted(self, &other);
-                a.add(b)
+                Tensor::add(&a, b)
             }
             Operand::Scalar(number) => {
-                let x = self.to_dtype(number.promote(self.dtype()));
+                let x = self.in_dtype(number.promote(self.dtype()));
                 let out = dispatch_number!("add", x.dtype(), T => map(&x, f::Right(f::Plus, number.cast::<T>())));
                 out.record(&[&x], || AddScalar, |_| saves![])
             }
@@ -310,7 +310,7 @@ impl Tensor {
     /// # Panics
     /// If the shapes do not broadcast.
     #[track_caller]
-    pub fn sub(&self, other: impl Into<Operand>) -> Tensor {
+    pub fn sub<'a>(&self, other: impl Into<Operand<'a>>) -> Tensor {
         match other.into() {
             Operand::Tensor(other) if self.dtype() == other.dtype() => {
                 let out = dispatch_number!("sub", self.dtype(), T => zip::<T, T, T, _>("sub", self, &other, f::Minus));
@@ -318,10 +318,10 @@ impl Tensor {
             }
             Operand::Tensor(other) => {
                 let (a, b) = promoted(self, &other);
-                a.sub(b)
+                Tensor::sub(&a, b)
             }
             Operand::Scalar(number) => {
-                let x = self.to_dtype(number.promote(self.dtype()));
+                let x = self.in_dtype(number.promote(self.dtype()));
                 let out = dispatch_number!("sub", x.dtype(), T => map(&x, f::Right(f::Minus, number.cast::<T>())));
                 out.record(&[&x], || AddScalar, |_| saves![])
             }
@@ -332,7 +332,7 @@ impl Tensor {
     #[track_caller]
     pub fn rsub(&self, number: impl Into<Scalar>) -> Tensor {
         let number = number.into();
-        let x = self.to_dtype(number.promote(self.dtype()));
+        let x = self.in_dtype(number.promote(self.dtype()));
         let out = dispatch_number!("rsub", x.dtype(), T => map(&x, f::Left(f::Minus, number.cast::<T>())));
         out.record(&[&x], || SubScalarFrom, |_| saves![])
     }
@@ -347,7 +347,7 @@ impl Tensor {
     /// # Panics
     /// If the shapes do not broadcast.
     #[track_caller]
-    pub fn mul(&self, other: impl Into<Operand>) -> Tensor {
+    pub fn mul<'a>(&self, other: impl Into<Operand<'a>>) -> Tensor {
         match other.into() {
             Operand::Tensor(other) if self.dtype() == other.dtype() => {
                 let out = dispatch_number!("mul", self.dtype(), T => zip::<T, T, T, _>("mul", self, &other, f::Times));
@@ -355,10 +355,10 @@ impl Tensor {
             }
             Operand::Tensor(other) => {
                 let (a, b) = promoted(self, &other);
-                a.mul(b)
+                Tensor::mul(&a, b)
             }
             Operand::Scalar(number) => {
-                let x = self.to_dtype(number.promote(self.dtype()));
+                let x = self.in_dtype(number.promote(self.dtype()));
                 let out = dispatch_number!("mul", x.dtype(), T => map(&x, f::Right(f::Times, number.cast::<T>())));
                 out.record(&[&x], || MulScalar(number), |_| saves![])
             }
@@ -377,7 +377,7 @@ impl Tensor {
     /// # Panics
     /// If the shapes do not broadcast.
     #[track_caller]
-    pub fn div(&self, other: impl Into<Operand>) -> Tensor {
+    pub fn div<'a>(&self, other: impl Into<Operand<'a>>) -> Tensor {
         match other.into() {
             Operand::Tensor(other) if self.dtype() == other.dtype() && self.dtype().is_floating_point() => {
                 let out = dispatch_float!("div", self.dtype(), T => zip::<T, T, T, _>("div", self, &other, f::Over));
@@ -388,7 +388,7 @@ impl Tensor {
                 a.to_floating().div(b.to_floating())
             }
             Operand::Scalar(number) => {
-                let x = self.to_dtype(number.promote(self.dtype())).to_floating();
+                let x = self.in_dtype(number.promote(self.dtype())).to_floating();
                 let out = dispatch_float!("div", x.dtype(), T => map(&x, f::Right(f::Over, number.cast::<T>())));
                 out.record(&[&x], || DivScalar(number), |_| saves![])
             }

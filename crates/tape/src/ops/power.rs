@@ -126,10 +126,10 @@ impl Tensor {
     /// assert_eq!(Tensor::from([1.0, 2.0, 3.0]).pow(2.0).to_vec::<f64>(), [1.0, 4.0, 9.0]);
     /// ```
     #[track_caller]
-    pub fn pow(&self, exponent: impl Into<Operand>) -> Tensor {
+    pub fn pow<'a>(&self, exponent: impl Into<Operand<'a>>) -> Tensor {
         match exponent.into() {
             Operand::Scalar(p) => {
-                let x = self.to_dtype(p.promote(self.dtype()));
+                let x = self.in_dtype(p.promote(self.dtype()));
                 power(&x, p).record(&[&x], || PowScalar(p), |_| saves![&x])
             }
             Operand::Tensor(_) => panic!("pow: exponent tensor"),

@@ -521,7 +521,7 @@ impl Tensor {
                 _ => refuse(),
             })
             .collect();
-        if crate::shape::try_broadcast(self.shape(), &target).as_deref() != Ok(&target[..]) {
+        if !crate::shape::broadcasts_to(self.shape(), &target) {
             refuse();
         }
         self.expand_to(target)

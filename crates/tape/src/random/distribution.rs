@@ -3,6 +3,7 @@
 use super::Source;
 use super::{fill_normal_f32, fill_normal_f64, fill_normal_serial_f32, fill_normal_serial_f64};
 use super::{fill_uniform_range_f32, fill_uniform_range_f64};
+use crate::storage::build;
 use crate::{DType, Shape, Tensor};
 
 /// What to draw, already found valid.
@@ -54,29 +55,27 @@ impl Distribution {
         blocks: bool,
     ) -> Tensor {
         let len = shape.iter().product();
-        if dtype == DType::F32 {
-            let mut values = vec![0.0_f32; len];
-            match *self {
-                Distribution::Uniform { from, to } => {
-                    fill_uniform_range_f32(source, from as f32, to as f32, &mut values);
-                }
-                Distribution::Normal { mean, std } if blocks => {
-                    fill_normal_f32(source, mean, std, &mut values)
-                }
-                Distribution::Normal { mean, std } => fill_normal_serial_f32(source, mean, std, &mut values),
+        let buffer = match (dtype, self) {
+            (DType::F32, &Distribution::Uniform { from, to }) => {
+                build(len, |out| fill_uniform_range_f32(source, from as f32, to as f32, out))
             }
-            Tensor::from_vec(values, shape)
-        } else {
-            let mut values = vec![0.0_f64; len];
-            match *self {
-                Distribution::Uniform { from, to } => fill_uniform_range_f64(source, from, to, &mut values),
-                Distribution::Normal { mean, std } if blocks => {
-                    fill_normal_f64(source, mean, std, &mut values)
-                }
-                Distribution::Normal { mean, std } => fill_normal_serial_f64(source, mean, std, &mut values),
+            (DType::F32, &Distribution::Normal { mean, std }) if blocks => {
+                build(len, |out| fill_normal_f32(source, mean, std, out))
             }
-            Tensor::from_vec(values, shape)
-        }
+            (DType::F32, &Distribution::Normal { mean, std }) => {
+                build(len, |out| fill_normal_serial_f32(source, mean, std, out))
+            }
+            (_, &Distribution::Uniform { from, to }) => {
+                build(len, |out| fill_uniform_range_f64(source, from, to, out))
+            }
+            (_, &Distribution::Normal { mean, std }) if blocks => {
+                build(len, |out| fill_normal_f64(source, mean, std, out))
+            }
+            (_, &Distribution::Normal { mean, std }) => {
+                build(len, |out| fill_normal_serial_f64(source, mean, std, out))
+            }
+        };
+        Tensor::from_buffer(buffer, shape.0)
     }
 
     /// Values for every element of `target`, drawn in its memory order.

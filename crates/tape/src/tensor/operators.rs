@@ -1,94 +1,54 @@
 //! `+ - * /` and unary `-` for every mix of `&Tensor`, `Tensor` and plain numbers.
+//!
+//! On the right of an operator stands whatever converts into an [`Operand`]: tensors and numbers of
+//! any type. On the left, numbers are `f64` or `i64`: with more types than one for each kind of
+//! literal, the compiler could not tell the type of `(1.0 - &x)` before it meets `.pow(2.0)`.
 
-use crate::{Scalar, Tensor};
+use crate::{Operand, Scalar, Tensor};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-/// Implements one operator for tensors, owned and borrowed, on both sides.
-macro_rules! tensor_operator {
-    ($trait:ident, $method:ident) => {
-        impl $trait<&Tensor> for &Tensor {
+macro_rules! operator {
+    ($trait:ident $method:ident, |$number:ident, $x:ident| $flipped:expr) => {
+        impl<'a, R: Into<Operand<'a>>> $trait<R> for &Tensor {
             type Output = Tensor;
             #[track_caller]
-            fn $method(self, other: &Tensor) -> Tensor {
+            fn $method(self, other: R) -> Tensor {
                 Tensor::$method(self, other)
             }
         }
-        impl $trait<Tensor> for &Tensor {
+        impl<'a, R: Into<Operand<'a>>> $trait<R> for Tensor {
             type Output = Tensor;
             #[track_caller]
-            fn $method(self, other: Tensor) -> Tensor {
-                Tensor::$method(self, other)
-            }
-        }
-        impl $trait<&Tensor> for Tensor {
-            type Output = Tensor;
-            #[track_caller]
-            fn $method(self, other: &Tensor) -> Tensor {
+            fn $method(self, other: R) -> Tensor {
                 Tensor::$method(&self, other)
             }
         }
-        impl $trait<Tensor> for Tensor {
-            type Output = Tensor;
-            #[track_caller]
-            fn $method(self, other: Tensor) -> Tensor {
-                Tensor::$method(&self, other)
-            }
-        }
+        operator!(@number f64, $trait $method, |$number, $x| $flipped);
+        operator!(@number i64, $trait $method, |$number, $x| $flipped);
     };
-}
-tensor_operator!(Add, add);
-tensor_operator!(Sub, sub);
-tensor_operator!(Mul, mul);
-tensor_operator!(Div, div);
-
-/// Implements the operators between tensors and one type of number.
-macro_rules! number_operators {
-    ($($number:ty),*) => {$(
-        number_operators!(@right Add add $number);
-        number_operators!(@right Sub sub $number);
-        number_operators!(@right Mul mul $number);
-        number_operators!(@right Div div $number);
-        number_operators!(@left Add add $number, |number, x| Tensor::add(x, number));
-        number_operators!(@left Sub sub $number, |number, x| Tensor::rsub(x, number));
-        number_operators!(@left Mul mul $number, |number, x| Tensor::mul(x, number));
-        number_operators!(@left Div div $number, |number, x| Tensor::mul(&Tensor::reciprocal(x), number));
-    )*};
-    (@right $trait:ident $method:ident $number:ty) => {
-        impl $trait<$number> for &Tensor {
-            type Output = Tensor;
-            #[track_caller]
-            fn $method(self, number: $number) -> Tensor {
-                Tensor::$method(self, Scalar::from(number))
-            }
-        }
-        impl $trait<$number> for Tensor {
-            type Output = Tensor;
-            #[track_caller]
-            fn $method(self, number: $number) -> Tensor {
-                Tensor::$method(&self, Scalar::from(number))
-            }
-        }
-    };
-    (@left $trait:ident $method:ident $number:ty, |$n:ident, $x:ident| $body:expr) => {
-        impl $trait<&Tensor> for $number {
+    (@number $type:ty, $trait:ident $method:ident, |$number:ident, $x:ident| $flipped:expr) => {
+        impl $trait<&Tensor> for $type {
             type Output = Tensor;
             #[track_caller]
             fn $method(self, $x: &Tensor) -> Tensor {
-                let $n = Scalar::from(self);
-                $body
+                let $number = Scalar::from(self);
+                $flipped
             }
         }
-        impl $trait<Tensor> for $number {
+        impl $trait<Tensor> for $type {
             type Output = Tensor;
             #[track_caller]
             fn $method(self, x: Tensor) -> Tensor {
-                let ($n, $x) = (Scalar::from(self), &x);
-                $body
+                let ($number, $x) = (Scalar::from(self), &x);
+                $flipped
             }
         }
     };
 }
-number_operators!(f32, f64, i32, i64, usize);
+operator!(Add add, |number, x| Tensor::add(x, number));
+operator!(Sub sub, |number, x| Tensor::rsub(x, number));
+operator!(Mul mul, |number, x| Tensor::mul(x, number));
+operator!(Div div, |number, x| Tensor::mul(&Tensor::reciprocal(x), number));
 
 impl Neg for &Tensor {
     type Output = Tensor;

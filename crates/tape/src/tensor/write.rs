@@ -142,7 +142,7 @@ impl Tensor {
         let before = if recording && self.requires_grad() { self.with_same_history() } else { self.alias() };
         let mut value = compute(&before);
         if value.shape() != self.shape() {
-            if crate::shape::try_broadcast(value.shape(), self.shape()).as_deref() != Ok(self.shape()) {
+            if !crate::shape::broadcasts_to(value.shape(), self.shape()) {
                 panic!(
                     "{op}: output with shape {:?} doesn't match the broadcast shape {:?}; an in-place operation cannot \
                      change the shape of its tensor",

@@ -61,8 +61,9 @@ fn float_product<T: Float>(product: Product<'_, T>, out: &mut [T]) {
 fn general<T: Float>(product: &Product<'_, T>, out: &mut [T], [row_stride, col_stride]: [usize; 2]) {
     let &Product { m, k, n, a, b, accumulate, parallel } = product;
     debug_assert!(out.len() > (m - 1) * row_stride + (n - 1) * col_stride);
-    // SAFETY: `matmul` checked that all `m x k` and `k x n` elements lie within the data of `a` and `b`; `out`
-    // holds `m * n` elements and `row_stride`, `col_stride` are those of a dense matrix in either order.
+    // SAFETY: `matmul` checked that all `m x k` and `k x n` elements lie within the data of `a` and `b`;
+    // `out` holds `m * n` elements and `row_stride`, `col_stride` are those of a dense matrix in either
+    // order.
     unsafe {
         gemm(
             m,

@@ -38,7 +38,10 @@ pub(crate) fn arg_reduce<P: Prefer, T: Number>(
     if results == 0 {
         return;
     }
-    assert!(along.size > 0, "arg_reduce: no elements along dimension {dim}; a maximum of nothing has no index");
+    assert!(
+        along.size > 0,
+        "arg_reduce: no elements along dimension {dim}; a maximum of nothing has no index"
+    );
     let parallel = x.numel() >= PARALLEL && rayon::current_num_threads() > 1;
     let lane = kept.last().copied().unwrap_or(Dim { size: 1, stride: 0 });
     let side_by_side = lane.size > 1 && lane.stride < along.stride;

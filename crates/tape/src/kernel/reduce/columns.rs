@@ -121,16 +121,26 @@ impl<C: Combine> Kernel for Rows<'_, C> {
         let Rows { block, from, to, width } = self;
         let mut lanes = [C::START; LANES];
         let acc = &mut lanes[..width];
-        for row in from..to {
-            let x = &block.data[offset(row, block.gone)..];
-            if block.stride == 1 {
-                for (acc, &x) in acc.iter_mut().zip(&x[..width]) {
-                    *acc = C::step(*acc, x);
-                }
-            } else {
+        let row = |row: usize| &block.data[offset(row, block.gone)..];
+        if block.stride != 1 {
+            for x in (from..to).map(row) {
                 for (i, acc) in acc.iter_mut().enumerate() {
                     *acc = C::step(*acc, x[i * block.stride]);
                 }
+            }
+            return lanes;
+        }
+        // Four rows in one pass over the accumulators, which do not fit into registers.
+        let whole = from + (to - from) / 4 * 4;
+        for first in (from..whole).step_by(4) {
+            let [a, b, c, d] = [first, first + 1, first + 2, first + 3].map(|i| &row(i)[..width]);
+            for ((((acc, &a), &b), &c), &d) in acc.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                *acc = C::step(C::step(C::step(C::step(*acc, a), b), c), d);
+            }
+        }
+        for x in (whole..to).map(row) {
+            for (acc, &x) in acc.iter_mut().zip(&x[..width]) {
+                *acc = C::step(*acc, x);
             }
         }
         lanes

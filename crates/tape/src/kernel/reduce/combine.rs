@@ -17,7 +17,8 @@ pub(crate) trait Combine: Send + Sync {
     fn join(a: Self::Out, b: Self::Out) -> Self::Out;
 }
 
-/// Element types with arithmetic and order: `f32`, `f64` and `i64` (whose arithmetic wraps around, as torch's).
+/// Element types with arithmetic and order: `f32`, `f64` and `i64` (whose arithmetic wraps around, as
+/// torch's).
 pub(crate) trait Number: Element {
     const ZERO: Self;
     const ONE: Self;
@@ -77,7 +78,10 @@ impl Number for i64 {
 
 /// Declares a reduction over elements of type `$T: $bound`.
 macro_rules! combine {
-    ($(#[$doc:meta])* $name:ident<$T:ident: $bound:ident> -> $out:ty, $start:expr, $step:expr, $join:expr) => {
+    (
+        $(#[$doc:meta])*
+        $name:ident<$T:ident: $bound:ident> -> $out:ty, $start:expr, $step:expr, $join:expr
+    ) => {
         $(#[$doc])*
         pub(crate) struct $name<$T>(PhantomData<$T>);
 
@@ -126,15 +130,18 @@ combine!(
     All<T: Element> -> bool, true, |acc, x| acc & (x != T::default()), |a, b| a & b
 );
 
-// A NaN in `b` is taken; one in `a` stays, because no comparison with it holds.
+// The first choice is one instruction, whose answer is `b` if either is NaN; the second one keeps a NaN in
+// `a`.
 #[inline(always)]
 fn larger<T: Number>(a: T, b: T) -> T {
-    if (b > a) | b.unordered() { b } else { a }
+    let choice = if a > b { a } else { b };
+    if a.unordered() { a } else { choice }
 }
 
 #[inline(always)]
 fn smaller<T: Number>(a: T, b: T) -> T {
-    if (b < a) | b.unordered() { b } else { a }
+    let choice = if a < b { a } else { b };
+    if a.unordered() { a } else { choice }
 }
 
 /// The order of an arg-reduction: whether `b` displaces `a`, seen before it.

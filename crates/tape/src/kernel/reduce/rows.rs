@@ -130,11 +130,15 @@ fn fold_dense<C: Combine>(x: &[C::In]) -> C::Out {
     let mut total = C::START;
     if !wide.is_empty() {
         let acc = fold_blocks::<C, WIDE>(wide);
-        let mut lanes = [C::START; NARROW];
-        for group in acc.as_chunks::<NARROW>().0 {
-            for i in 0..NARROW {
-                lanes[i] = C::join(lanes[i], group[i]);
-            }
+        let (mut half, mut quarter, mut lanes) = ([C::START; 32], [C::START; 16], [C::START; NARROW]);
+        for i in 0..32 {
+            half[i] = C::join(acc[i], acc[i + 32]);
+        }
+        for i in 0..16 {
+            quarter[i] = C::join(half[i], half[i + 16]);
+        }
+        for i in 0..NARROW {
+            lanes[i] = C::join(quarter[i], quarter[i + NARROW]);
         }
         total = fold_lanes::<C>(lanes);
     }
@@ -163,9 +167,15 @@ fn fold_blocks<C: Combine, const N: usize>(blocks: &[[C::In; N]]) -> [C::Out; N]
 }
 
 #[inline(always)]
-fn fold_lanes<C: Combine>([a, b, c, d, e, f, g, h]: [C::Out; NARROW]) -> C::Out {
-    let quads = [C::join(a, e), C::join(b, f), C::join(c, g), C::join(d, h)];
-    C::join(C::join(quads[0], quads[2]), C::join(quads[1], quads[3]))
+fn fold_lanes<C: Combine>(lanes: [C::Out; NARROW]) -> C::Out {
+    let (mut quad, mut pair) = ([C::START; 4], [C::START; 2]);
+    for i in 0..4 {
+        quad[i] = C::join(lanes[i], lanes[i + 4]);
+    }
+    for i in 0..2 {
+        pair[i] = C::join(quad[i], quad[i + 2]);
+    }
+    C::join(pair[0], pair[1])
 }
 
 /// Eight accumulators, so that no chain is longer than an eighth of a leaf.

@@ -66,7 +66,8 @@ macro_rules! arcs {
             let a = x.abs();
             let flip = a > 1.0;
             // 1 / a by the same division: an infinite `a` gives the angle 0 before the flip.
-            let (numerator, denominator) = (if flip { 1.0 } else { a }, if flip { clamp!(a, 0.0, $huge) } else { 1.0 });
+            let numerator = if flip { 1.0 } else { a };
+            let denominator = if flip { clamp!(a, 0.0, $huge) } else { 1.0 };
             let (high, low) = $first_octants(numerator, denominator);
             let beyond = (std::$t::consts::FRAC_PI_2 - high) - (low - $pi_2_low);
             (if flip { beyond } else { high + low }).copysign(x)
@@ -101,7 +102,7 @@ macro_rules! arcs {
 
 arcs! {
     f32, asin_poly_f32, atan_poly_f32, asin_f32, acos_f32, atan_f32, atan2_f32, octants_f32;
-    pi_2: -4.371_138_8e-8, huge: 1e38,
+    pi_2: -4.371_139e-8, huge: 1e38,
     asin: [1.666_666e-1, 7.500_521e-2, 4.451_363_5e-2, 3.183_606_6e-2, 1.432_913_7e-2, 3.767_321_6e-2],
     atan: [-3.333_331_6e-1, 1.999_853_3e-1, -1.424_449_8e-1, 1.060_008_8e-1, -6.092_535_3e-2]
 }

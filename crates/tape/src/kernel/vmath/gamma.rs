@@ -1,5 +1,5 @@
-//! `lgamma` and `digamma`, scalar: recurrences and reflection make them branchy, and they are rare. `f32` rounds
-//! the `f64` result.
+//! `lgamma` and `digamma`, scalar: recurrences and reflection make them branchy, and they are rare.
+//! `f32` rounds the `f64` result.
 
 use std::f64::consts::PI;
 
@@ -86,8 +86,8 @@ fn sin_pi(x: f64) -> f64 {
 ///
 /// The recurrence up to 10, then the asymptotic series (Abramowitz and Stegun 6.3.18); reflection below 0.
 pub(super) fn digamma(x: f64) -> f64 {
-    if x == 0.0 {
-        return f64::INFINITY.copysign(-x);
+    if x.abs() < 1e-20 {
+        return -1.0 / x;
     }
     if x < 0.0 {
         let n = x.round_ties_even();
@@ -97,9 +97,13 @@ pub(super) fn digamma(x: f64) -> f64 {
         // The cotangent has period 1: reduce before multiplying by pi.
         return digamma(1.0 - x) - PI / (PI * (x - n)).tan();
     }
-    let (mut sum, mut a) = (0.0, x);
+    // The sum is compensated: it cancels against the logarithm around the root at 1.4616.
+    let (mut sum, mut low, mut a) = (0.0, 0.0, x);
     while a < 10.0 {
-        sum += 1.0 / a;
+        let term: f64 = 1.0 / a;
+        let next = sum + term;
+        low += if sum >= term { (sum - next) + term } else { (term - next) + sum };
+        sum = next;
         a += 1.0;
     }
     let z = 1.0 / (a * a);
@@ -107,5 +111,5 @@ pub(super) fn digamma(x: f64) -> f64 {
         f64, z;
         1.0 / 12.0, -1.0 / 120.0, 1.0 / 252.0, -1.0 / 240.0, 1.0 / 132.0, -691.0 / 32760.0, 1.0 / 12.0
     );
-    a.ln() - 0.5 / a - series - sum
+    (a.ln() - sum) - (0.5 / a + series + low)
 }

@@ -1,8 +1,8 @@
 //! The logarithms: `log`, `log2`, `log10`, `log1p`.
 //!
 //! `x = 2^k (1 + f)` with `1 + f` in `[sqrt(1/2), sqrt(2))` and `log(1 + f) = f + h(f)`, `h` from a minimax
-//! polynomial in `f` (`f32`) or in `s^2 = (f / (2 + f))^2` (`f64`, the form of fdlibm's `e_log.c`). The sum with
-//! the multiple of `k` is compensated, so that only its last addition rounds.
+//! polynomial in `f` (`f32`) or in `s^2 = (f / (2 + f))^2` (`f64`, the form of fdlibm's `e_log.c`). The sum
+//! with the multiple of `k` is compensated, so that only its last addition rounds.
 
 /// A constant as the sum of a high part, whose product with an exponent is exact, and a low part.
 type Split<T> = [T; 2];
@@ -67,8 +67,8 @@ fn log_rest_f64(f: f64) -> f64 {
     let z = s * s;
     let r = z * halves!(
         f64, z;
-        0.6666666666666735, 0.39999999999409264, 0.28571428743724264, 0.22222198423058875, 0.18183572784307395,
-        0.15313817672325358, 0.1479844222352112
+        0.6666666666666735, 0.39999999999409264, 0.28571428743724264, 0.22222198423058875,
+        0.18183572784307395, 0.15313817672325358, 0.1479844222352112
     );
     let half_square = 0.5 * f * f;
     s.mul_add(half_square + r, -half_square)

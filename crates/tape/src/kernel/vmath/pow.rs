@@ -1,7 +1,7 @@
 //! `pow(x, y) = exp(y log |x|)` with C's special cases.
 //!
-//! `f32` works in `f64`. `f64` carries the logarithm to some 65 bits as the sum of two numbers, since an error
-//! in it is multiplied by up to 745.
+//! `f32` works in `f64`. `f64` carries the logarithm to some 65 bits as the sum of two numbers, since an
+//! error in it is multiplied by up to 745.
 
 use super::exp::{ROUND_F64, expm1_poly_f64, reduce_f64, scale_f64};
 use super::log::{split_any_f64, split_f64};

@@ -1,8 +1,9 @@
 //! `sin`, `cos`, `tan` for arguments up to `VMath::TRIG_LIMIT`.
 //!
 //! `x = n pi/2 + r`, `|r| <= pi/4`, by subtracting the parts of `pi/2` with fused multiply-adds: the first
-//! subtraction is exact, because its result is a multiple of `2^-53` below 1. `f32` works in `f64`
-//! (lanes are halved by the reduction anyway) and rounds once; `f64` keeps `r` as the sum of two numbers, which stays accurate next to every multiple of `pi/2`.
+//! subtraction is exact, because its result is a multiple of `2^-53` below 1. `f32` works in `f64` (the
+//! reduction halves its lanes anyway) and rounds once; `f64` keeps `r` as the sum of two numbers, which stays
+//! accurate next to every multiple of `pi/2`.
 
 use super::exp::ROUND_F64;
 

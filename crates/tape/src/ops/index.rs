@@ -1,0 +1,468 @@
+//! Indexing with `i(..)`: integers, ranges, new axes, index tensors and boolean masks, by the rules of
+//! NumPy and torch.
+
+use super::view::{IndexRange, clip_range};
+use crate::autograd::{Gradients, Op, Rule, gradients, saves};
+use crate::dtype::dispatch;
+use crate::shape::{Dims, broadcast};
+use crate::storage::build;
+use crate::{DType, Element, Tensor};
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// A dimension of size one where it stands in an index, Python's `None`.
+///
+/// ```
+/// use tape::{NewAxis, Tensor};
+/// assert_eq!(Tensor::from([1.0, 2.0]).i((.., NewAxis)).shape(), [2, 1]);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct NewAxis;
+
+/// As many whole dimensions as the rest of an index leaves over, Python's `...`.
+///
+/// ```
+/// use tape::{DType, Ellipsis, Tensor};
+/// assert_eq!(Tensor::zeros([2, 3, 4], DType::F32).i((Ellipsis, 0)).shape(), [2, 3]);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Ellipsis;
+
+/// One entry of an index.
+#[derive(Clone, Debug)]
+pub enum Index {
+    /// One position; the dimension disappears.
+    At(isize),
+    /// The positions of a range, clipped as Python clips slices.
+    Range(Option<isize>, Option<isize>),
+    /// A new dimension of size one.
+    NewAxis,
+    /// All dimensions not named.
+    Ellipsis,
+    /// Positions given by an integer tensor, or those where a boolean tensor is true.
+    Tensor(Tensor),
+}
+
+macro_rules! index_from_integer {
+    ($($type:ty),*) => {$(
+        impl From<$type> for Index {
+            fn from(index: $type) -> Self {
+                Index::At(index as isize)
+            }
+        }
+    )*};
+}
+index_from_integer!(i8, i16, i32, i64, isize, u8, u16, u32, u64, usize);
+
+macro_rules! index_from_range {
+    ($($range:ident)*) => {$(
+        impl<T> From<std::ops::$range<T>> for Index
+        where
+            std::ops::$range<T>: IndexRange,
+        {
+            fn from(range: std::ops::$range<T>) -> Self {
+                let (start, end) = range.bounds();
+                Index::Range(start, end)
+            }
+        }
+    )*};
+}
+index_from_range!(Range RangeInclusive RangeFrom RangeTo RangeToInclusive);
+
+impl From<std::ops::RangeFull> for Index {
+    fn from(_: std::ops::RangeFull) -> Self {
+        Index::Range(None, None)
+    }
+}
+impl From<NewAxis> for Index {
+    fn from(_: NewAxis) -> Self {
+        Index::NewAxis
+    }
+}
+impl From<Option<NewAxis>> for Index {
+    fn from(_: Option<NewAxis>) -> Self {
+        Index::NewAxis
+    }
+}
+impl From<Ellipsis> for Index {
+    fn from(_: Ellipsis) -> Self {
+        Index::Ellipsis
+    }
+}
+impl From<&Tensor> for Index {
+    fn from(index: &Tensor) -> Self {
+        Index::Tensor(index.clone())
+    }
+}
+impl From<Tensor> for Index {
+    fn from(index: Tensor) -> Self {
+        Index::Tensor(index)
+    }
+}
+impl<const N: usize> From<[i64; N]> for Index {
+    fn from(index: [i64; N]) -> Self {
+        Index::Tensor(Tensor::from(index))
+    }
+}
+impl<const N: usize> From<[i32; N]> for Index {
+    fn from(index: [i32; N]) -> Self {
+        Index::Tensor(Tensor::from(index.map(i64::from)))
+    }
+}
+
+/// What `i(..)` takes: one entry or a tuple of up to six.
+pub trait Indices {
+    /// The entries in order.
+    fn entries(self) -> SmallVec<[Index; 4]>;
+}
+
+impl<I: Into<Index>> Indices for I {
+    fn entries(self) -> SmallVec<[Index; 4]> {
+        SmallVec::from_iter([self.into()])
+    }
+}
+
+macro_rules! tuple_indices {
+    ($($name:ident)+) => {
+        impl<$($name: Into<Index>),+> Indices for ($($name,)+) {
+            fn entries(self) -> SmallVec<[Index; 4]> {
+                #[expect(non_snake_case, reason = "type and value share the macro's name")]
+                let ($($name,)+) = self;
+                SmallVec::from_iter([$($name.into()),+])
+            }
+        }
+    };
+}
+tuple_indices!(A);
+tuple_indices!(A B);
+tuple_indices!(A B C);
+tuple_indices!(A B C D);
+tuple_indices!(A B C D E);
+tuple_indices!(A B C D E F);
+
+/// Rows of a matrix by number, repetition allowed.
+pub(crate) struct TakeRows {
+    rows: Arc<Vec<usize>>,
+    height: usize,
+}
+
+/// The adjoint of [`TakeRows`]: adds each row to the one it was taken from.
+pub(crate) struct PutRows {
+    rows: Arc<Vec<usize>>,
+}
+
+fn take_rows(x: &Tensor, rows: &Arc<Vec<usize>>) -> Tensor {
+    let (height, width) = (x.shape()[0], x.shape()[1]);
+    let source = x.dense();
+    let out = dispatch!(x.dtype(), T => {
+        let buffer = build::<T>(rows.len() * width, |out| {
+            source.with::<T, _>(|x| {
+                for (out, &row) in out.chunks_exact_mut(width.max(1)).zip(rows.iter()) {
+                    out.copy_from_slice(&x.data[row * width..(row + 1) * width]);
+                }
+            });
+        });
+        Tensor::from_buffer(buffer, Dims::from_slice(&[rows.len(), width]))
+    });
+    out.record(&[x], || TakeRows { rows: Arc::clone(rows), height }, |_| saves![])
+}
+
+fn put_rows(grad: &Tensor, rows: &Arc<Vec<usize>>, height: usize) -> Tensor {
+    let width = grad.shape()[1];
+    let source = grad.dense();
+    let out = crate::dtype::dispatch_float!("index", grad.dtype(), T => {
+        let buffer = build::<T>(height * width, |out| {
+            out.fill(T::default());
+            source.with::<T, _>(|grad| {
+                for (grad, &row) in grad.data.chunks_exact(width.max(1)).zip(rows.iter()) {
+                    for (out, &grad) in out[row * width..(row + 1) * width].iter_mut().zip(grad) {
+                        *out += grad;
+                    }
+                }
+            });
+        });
+        Tensor::from_buffer(buffer, Dims::from_slice(&[height, width]))
+    });
+    out.record(&[grad], || PutRows { rows: Arc::clone(rows) }, |_| saves![])
+}
+
+impl Op for TakeRows {
+    fn name(&self) -> &'static str {
+        "IndexBackward0"
+    }
+    fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
+        gradients![rule; put_rows(grad, &self.rows, self.height)]
+    }
+    #[cfg(test)]
+    fn samples() -> Vec<crate::op::Sample> {
+        use crate::op::{Sample, spread};
+        vec![
+            Sample::new([spread(&[4], -1.0, 1.0)], |x| x[0].i([2, 0, 2, -1]) * 2.0),
+            Sample::new([spread(&[3, 2, 2], -1.0, 1.0)], |x| x[0].i((.., [1, 0, 1], 0))),
+            Sample::new([spread(&[3, 4], -1.0, 1.0)], |x| x[0].i(([0, 2, 2], [1, 1, 3]))),
+            Sample::new([spread(&[2, 3], -1.0, 1.0)], |x| {
+                let mask = Tensor::from([[true, false, true], [false, false, true]]);
+                x[0].i(mask)
+            }),
+            Sample::new([spread(&[2, 3], -1.0, 1.0)], |x| x[0].t().i([2, 1])),
+        ]
+    }
+}
+
+impl Op for PutRows {
+    fn name(&self) -> &'static str {
+        "IndexPutBackward0"
+    }
+    fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
+        gradients![rule; take_rows(grad, &self.rows)]
+    }
+    #[cfg(test)]
+    fn samples() -> Vec<crate::op::Sample> {
+        use crate::op::{Sample, spread};
+        vec![Sample::new([spread(&[3, 2], -1.0, 1.0)], |x| put_rows(&x[0], &Arc::new(vec![1, 0, 1]), 3))]
+    }
+}
+
+impl Tensor {
+    /// Indexing as torch's `x[...]`: integers, ranges, [`NewAxis`], [`Ellipsis`], index tensors and
+    /// boolean masks, one entry or a tuple of them.
+    ///
+    /// Integers and ranges give views: assign through them with `x.i(..).copy_(..)` or `fill_`.
+    /// Index tensors and masks give copies; write through those with
+    /// [`index_put_`](Tensor::index_put_).
+    ///
+    /// ```
+    /// # use tape::Tensor;
+    /// let x = Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+    /// assert_eq!(x.i((.., 1)).to_vec::<f64>(), [2.0, 5.0]);
+    /// assert_eq!(x.i((-1, 1..)).to_vec::<f64>(), [5.0, 6.0]);
+    /// assert_eq!(x.i((.., &Tensor::from([2i64, 0]))).to_vec::<f64>(), [3.0, 1.0, 6.0, 4.0]);
+    /// let large = Tensor::from([[false, false, true], [true, true, true]]);
+    /// assert_eq!(x.i(&large).to_vec::<f64>(), [3.0, 4.0, 5.0, 6.0]);
+    /// x.i((0, ..)).fill_(0.0);
+    /// assert_eq!(x.sum().item(), 15.0);
+    /// ```
+    ///
+    /// # Panics
+    /// If there are more entries than dimensions, an integer is out of range, or a mask's shape does not
+    /// fit.
+    #[track_caller]
+    pub fn i(&self, index: impl Indices) -> Tensor {
+        let entries = index.entries();
+        if let [Index::At(at)] = entries[..] {
+            return self.select(0, at);
+        }
+        let (view, advanced) = self.basic_index(entries);
+        if advanced.is_empty() { view } else { view.advanced(&advanced).0 }
+    }
+
+    /// Writes `values`, broadcast to the shape of `self.i(index)`, to the elements that the index names,
+    /// index tensors and masks included. With `accumulate` they are added; else an element that is named
+    /// twice keeps the last value.
+    ///
+    /// ```
+    /// # use tape::Tensor;
+    /// let x = Tensor::from([1.0, -2.0, -3.0]);
+    /// x.index_put_(x.lt(0.0), 0.0, false);
+    /// assert_eq!(x.to_vec::<f64>(), [1.0, 0.0, 0.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// As [`i`](Tensor::i), and as every in-place operation on a leaf that requires grad.
+    #[track_caller]
+    pub fn index_put_<'a>(&self, index: impl Indices, values: impl Into<crate::Operand<'a>>, accumulate: bool) -> Tensor {
+        let (view, advanced) = self.basic_index(index.entries());
+        let values = match values.into() {
+            crate::Operand::Tensor(values) => values.to_dtype(self.dtype()),
+            crate::Operand::Scalar(number) => Tensor::full((), number, self.dtype()),
+        };
+        if advanced.is_empty() {
+            if accumulate { view.add_(&values) } else { view.copy_(&values) };
+            return self.clone();
+        }
+        view.replace_("index_put_", |view| {
+            // Each element of the target takes the value whose number it finds, or keeps its own.
+            let (shape, plan) = {
+                let (result, plan) = view.detach().advanced(&advanced);
+                (result.layout().shape.clone(), plan)
+            };
+            let flat_values = plan.to_rows(&values.expand(&shape[..]));
+            if accumulate {
+                let added = put_rows(&flat_values, &plan.rows, plan.height);
+                return view.add(plan.from_matrix(&added, view.shape()));
+            }
+            let mut source = vec![-1i64; plan.height];
+            for (number, &row) in plan.rows.iter().enumerate() {
+                source[row] = number as i64;
+            }
+            let kept: Vec<bool> = source.iter().map(|&number| number < 0).collect();
+            let taken: Vec<usize> = source.iter().map(|&number| number.max(0) as usize).collect();
+            let kept = Tensor::from(kept).unsqueeze(1);
+            if flat_values.shape()[0] == 0 {
+                return view.clone();
+            }
+            let replaced = take_rows(&flat_values, &Arc::new(taken));
+            let merged = plan.to_matrix(view) * kept.double() + replaced;
+            plan.from_matrix(&merged, view.shape())
+        });
+        self.clone()
+    }
+
+    /// Applies the entries that give views; what remains are tensors with the dimension each indexes.
+    #[track_caller]
+    fn basic_index(&self, entries: SmallVec<[Index; 4]>) -> (Tensor, Vec<(usize, Tensor)>) {
+        let consumed = |entry: &Index| match entry {
+            Index::At(_) | Index::Range(..) => 1,
+            Index::Tensor(index) if index.dtype() == DType::Bool => index.dim(),
+            Index::Tensor(_) => 1,
+            Index::NewAxis | Index::Ellipsis => 0,
+        };
+        let named: usize = entries.iter().map(consumed).sum();
+        if named > self.dim() {
+            panic!(
+                "i: too many indices for tensor of dimension {} (shape {:?}, {named} dimensions indexed)",
+                self.dim(),
+                self.shape()
+            );
+        }
+        let mut view = self.clone();
+        let mut dim = 0;
+        let mut advanced = Vec::new();
+        for entry in entries {
+            match entry {
+                Index::At(at) => view = view.select(dim as isize, at),
+                Index::Range(start, end) => {
+                    let (start, len) = clip_range((start, end), view.shape()[dim]);
+                    view = view.slice_to(dim, start, len, 1);
+                    dim += 1;
+                }
+                Index::NewAxis => {
+                    view = view.unsqueeze(dim as isize);
+                    dim += 1;
+                }
+                Index::Ellipsis => dim += self.dim() - named,
+                Index::Tensor(index) if index.dtype() == DType::Bool => {
+                    for positions in true_positions(&index, &view.shape()[dim..]) {
+                        advanced.push((dim, positions));
+                        dim += 1;
+                    }
+                }
+                Index::Tensor(index) if index.dtype() == DType::I64 => {
+                    advanced.push((dim, index));
+                    dim += 1;
+                }
+                Index::Tensor(index) => panic!(
+                    "i: tensors used as indices must be long or bool tensors, but this one is {}; convert it with long()",
+                    index.dtype()
+                ),
+            }
+        }
+        (view, advanced)
+    }
+
+    /// Indexing by integer tensors, each with its dimension in increasing order.
+    #[track_caller]
+    fn advanced(&self, indices: &[(usize, Tensor)]) -> (Tensor, RowPlan) {
+        let mut shape = Dims::new();
+        for (_, index) in indices {
+            shape = broadcast("i", &shape, index.shape());
+        }
+        let dims: Vec<usize> = indices.iter().map(|(dim, _)| *dim).collect();
+        let mut rows = vec![0usize; shape.iter().product()];
+        for (dim, index) in indices {
+            let size = self.shape()[*dim];
+            let positions = index.expand(&shape[..]).to_vec::<i64>();
+            for (row, position) in rows.iter_mut().zip(positions) {
+                let from_start = if position < 0 { position + size as i64 } else { position };
+                if from_start < 0 || from_start >= size as i64 {
+                    panic!("i: index {position} is out of bounds for dimension {dim} with size {size}");
+                }
+                *row = *row * size + from_start as usize;
+            }
+        }
+        let height = dims.iter().map(|&dim| self.shape()[dim]).product();
+        let plan = RowPlan { rows: Arc::new(rows), height, dims, shape };
+        let taken = take_rows(&plan.to_matrix(self), &plan.rows);
+        let rest = (0..self.dim()).filter(|dim| !plan.dims.contains(dim)).map(|dim| self.shape()[dim]);
+        let full: Dims = plan.shape.iter().copied().chain(rest).collect();
+        (plan.place(taken.reshape_to(&full)), plan)
+    }
+}
+
+/// Advanced indexing as the selection of rows of a matrix: the indexed dimensions, merged, are the rows.
+struct RowPlan {
+    rows: Arc<Vec<usize>>,
+    height: usize,
+    dims: Vec<usize>,
+    /// The common shape of the index tensors.
+    shape: Dims,
+}
+
+impl RowPlan {
+    /// All dimensions, the indexed ones first.
+    fn order(&self, dims: usize) -> Vec<usize> {
+        self.dims.iter().copied().chain((0..dims).filter(|dim| !self.dims.contains(dim))).collect()
+    }
+
+    fn to_matrix(&self, x: &Tensor) -> Tensor {
+        let width: usize =
+            (0..x.dim()).filter(|dim| !self.dims.contains(dim)).map(|dim| x.shape()[dim]).product();
+        x.permute(self.order(x.dim())).reshape_to(&[self.height, width])
+    }
+
+    fn from_matrix(&self, matrix: &Tensor, shape: &[usize]) -> Tensor {
+        let order = self.order(shape.len());
+        let permuted: Dims = order.iter().map(|&dim| shape[dim]).collect();
+        let mut inverse = order.clone();
+        for (to, &from) in order.iter().enumerate() {
+            inverse[from] = to;
+        }
+        matrix.reshape_to(&permuted).permute(inverse)
+    }
+
+    /// Where the dimensions of the index stand in the result: in place of the indexed ones if those are
+    /// neighbours, else in front.
+    fn position(&self) -> usize {
+        let adjacent = self.dims.windows(2).all(|pair| pair[1] == pair[0] + 1);
+        if adjacent { self.dims[0] } else { 0 }
+    }
+
+    /// Moves the dimensions of the index from the front to their position.
+    fn place(&self, x: Tensor) -> Tensor {
+        let (count, position) = (self.shape.len(), self.position());
+        let before = count..count + position;
+        let order: Vec<usize> = before.chain(0..count).chain(count + position..x.dim()).collect();
+        x.permute(order)
+    }
+
+    /// The rows of values in the shape of the result.
+    fn to_rows(&self, values: &Tensor) -> Tensor {
+        let (count, position) = (self.shape.len(), self.position());
+        let front = position..position + count;
+        let order: Vec<usize> = front.chain(0..position).chain(position + count..values.dim()).collect();
+        let height = self.rows.len();
+        let width = values.numel().checked_div(height).unwrap_or(0);
+        values.permute(order).reshape_to(&[height, width])
+    }
+}
+
+/// One index tensor per dimension of a mask: the positions of its true elements in row-major order.
+#[track_caller]
+fn true_positions(mask: &Tensor, shape: &[usize]) -> Vec<Tensor> {
+    if mask.shape() != &shape[..mask.dim()] || mask.dim() == 0 {
+        panic!(
+            "i: the shape of the mask {:?} at index 0 does not match the shape of the indexed tensor {shape:?} at index 0",
+            mask.shape()
+        );
+    }
+    let flags = mask.to_vec::<bool>();
+    let mut positions = vec![Vec::new(); mask.dim()];
+    for (flat, _) in flags.iter().enumerate().filter(|(_, flag)| **flag) {
+        let mut rest = flat;
+        for (dim, positions) in positions.iter_mut().enumerate().rev() {
+            positions.push((rest % mask.shape()[dim]) as i64);
+            rest /= mask.shape()[dim];
+        }
+    }
+    positions.into_iter().map(Tensor::from).collect()
+}
