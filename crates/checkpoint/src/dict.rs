@@ -1,4 +1,5 @@
-//! A map that keeps the order of insertion, as Python's dict does: the order is visible in files and in prints.
+//! A map that keeps the order of insertion, as Python's dict does: the order is visible in files and in
+//! prints.
 
 use crate::Value;
 use crate::index::KeyRef;
@@ -162,7 +163,8 @@ impl Dict {
         self.position(key.into().borrow()).is_some()
     }
 
-    /// Puts `value` under `key` and returns what was there; a new key goes to the end, an old one keeps its place.
+    /// Puts `value` under `key` and returns what was there; a new key goes to the end, an old one keeps its
+    /// place.
     pub fn insert(&mut self, key: impl Into<Key>, value: impl Into<Value>) -> Option<Value> {
         let key = key.into();
         match self.position(key.borrow()) {

@@ -78,7 +78,8 @@ fn quoted(s: &str, f: &mut Formatter<'_>) -> fmt::Result {
     write!(f, "{quote}")
 }
 
-/// The shortest digits that read back exactly; an exponent below 1e-4 and from 1e16 on, at least two digits wide.
+/// The shortest digits that read back exactly; an exponent below 1e-4 and from 1e16 on, at least two digits
+/// wide.
 fn float(x: f64, f: &mut Formatter<'_>) -> fmt::Result {
     if x.is_nan() {
         return f.write_str("nan");

@@ -36,8 +36,8 @@ mod sealed {
 }
 use sealed::Sealed;
 
-/// What a [`Value`] can be indexed with: strings and integers. An integer is a position in a list (negative counts
-/// from the end) and an integer key in a dict.
+/// What a [`Value`] can be indexed with: strings and integers. An integer is a position in a list (negative
+/// counts from the end) and an integer key in a dict.
 pub trait ValueIndex: Sealed {}
 
 macro_rules! index_with {
@@ -137,8 +137,8 @@ impl<I: ValueIndex> Index<I> for Value {
     }
 }
 
-/// Writes as a torch script does: a key that a dict lacks is inserted (as [`Value::None`], to be assigned), and `None`
-/// becomes a dict.
+/// Writes as a torch script does: a key that a dict lacks is inserted (as [`Value::None`], to be assigned),
+/// and `None` becomes a dict.
 ///
 /// # Panics
 /// If a position is outside a list, or if this is neither a dict, nor a list, nor `None`.

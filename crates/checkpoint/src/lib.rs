@@ -12,8 +12,9 @@
 //! ```
 //!
 //! # Copies
-//! Cloning a [`Value`] copies its lists and dicts, all the way down. A [`Tensor`](tape::Tensor) inside is a handle,
-//! so the clone refers to the same tensor; use [`Value::deep_copy`] where its numbers must be copied as well.
+//! Cloning a [`Value`] copies its lists and dicts, all the way down. A [`Tensor`](tape::Tensor) inside is a
+//! handle, so the clone refers to the same tensor; use [`Value::deep_copy`] where its numbers must be copied
+//! as well.
 #![forbid(unsafe_code)]
 
 mod dict;

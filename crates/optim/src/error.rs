@@ -25,7 +25,8 @@ pub enum Error {
     NamesMissing,
     /// A group with names joins groups without, or the reverse.
     #[error(
-        "all optimizer param groups should be with/without names. cannot add param group {added} to the optimizer"
+        "all optimizer param groups should be with/without names. cannot add param group {added} to the \
+         optimizer"
     )]
     MixedNames {
         /// `with names` or `without names`: the group being added.
@@ -33,7 +34,8 @@ pub enum Error {
     },
     /// A parameter was computed from others.
     #[error(
-        "can't optimize a non-leaf Tensor: parameter {index} was computed; pass the tensor it was computed from"
+        "can't optimize a non-leaf Tensor: parameter {index} was computed; pass the tensor it was computed \
+         from"
     )]
     NonLeaf {
         /// Position of the parameter in its group.
@@ -41,7 +43,8 @@ pub enum Error {
     },
     /// A parameter is of a dtype that cannot have a gradient.
     #[error(
-        "only floating-point Tensors can be optimized here, but parameter {index} is {dtype}; convert it first"
+        "only floating-point Tensors can be optimized here, but parameter {index} is {dtype}; convert it \
+         first"
     )]
     NotFloatingPoint {
         /// Position of the parameter in its group.
@@ -102,8 +105,8 @@ pub enum Error {
     Closure(#[source] BoxError),
     /// The closure returned a tensor that is no number.
     #[error(
-        "only one element tensors can be converted to Python scalars: the closure returned a loss of shape {shape:?}; \
-         reduce it with sum() or mean()"
+        "only one element tensors can be converted to Python scalars: the closure returned a loss of shape \
+         {shape:?}; reduce it with sum() or mean()"
     )]
     LossNotScalar {
         /// Shape of the loss.
@@ -111,7 +114,8 @@ pub enum Error {
     },
     /// There is nothing to optimize: the parameters have no element.
     #[error(
-        "max(): Expected reduction dim to be specified for input.numel() == 0: the parameters have no elements at all"
+        "max(): Expected reduction dim to be specified for input.numel() == 0: the parameters have no \
+         elements at all"
     )]
     NoElements,
     /// Two trial steps of the line search coincide.
@@ -119,8 +123,8 @@ pub enum Error {
     StepsCoincide,
     /// The line search would accept a trial whose loss is NaN.
     #[error(
-        "list index out of range: the line search met a trial whose loss is NaN although its slope satisfies the \
-         curvature condition; the parameters are back at the last accepted point"
+        "list index out of range: the line search met a trial whose loss is NaN although its slope satisfies \
+         the curvature condition; the parameters are back at the last accepted point"
     )]
     NanLossAccepted,
     /// The history size became 0 after construction.
@@ -128,8 +132,8 @@ pub enum Error {
     NoHistory,
     /// There are more pairs than the list `al` in the state has places.
     #[error(
-        "list assignment index out of range: {pairs} pairs are stored but the state's list 'al' has {places} places; \
-         it is made once, with the history_size of that moment: do not change history_size between steps"
+        "list assignment index out of range: {pairs} pairs are stored but the state's list 'al' has {places} \
+         places; it is made once, with the history_size of that moment: keep history_size as it is"
     )]
     HistoryOutgrown {
         /// Stored pairs.
@@ -147,8 +151,8 @@ pub enum Error {
     },
     /// A group of a state dict has another number of parameters.
     #[error(
-        "loaded state dict contains a parameter group that doesn't match the size of optimizer's group: group {group} \
-         has {saved} parameters, the optimizer's has {own}"
+        "loaded state dict contains a parameter group that doesn't match the size of optimizer's group: \
+         group {group} has {saved} parameters, the optimizer's has {own}"
     )]
     GroupSize {
         /// Position of the group.

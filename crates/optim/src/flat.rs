@@ -3,7 +3,8 @@
 use std::ops::Range;
 use tape::{DType, Float, Tensor, vector};
 
-/// The parameters and where each one lies in the flat vector. The vector is `f64` if any parameter is, else `f32`.
+/// The parameters and where each one lies in the flat vector. The vector is `f64` if any parameter is, else
+/// `f32`.
 #[derive(Debug)]
 pub(crate) struct Flat {
     params: Vec<(Tensor, Range<usize>)>,
@@ -61,8 +62,8 @@ impl Flat {
         }
     }
 
-    /// Adds `t * direction` with one fused multiply-add per element, in the dtype of the vector; a narrower parameter
-    /// is widened for it and the sum rounded, as torch promotes.
+    /// Adds `t * direction` with one fused multiply-add per element, in the dtype of the vector; a narrower
+    /// parameter is widened for it and the sum rounded, as torch promotes.
     pub(crate) fn add<T: Float>(&self, t: T, direction: &[T]) {
         for (param, range) in &self.params {
             let direction = &direction[range.clone()];

@@ -22,10 +22,11 @@ use tape::{DType, Float, Tensor};
 
 /// Limited-memory BFGS with torch 2.8's own trajectory.
 ///
-/// One [`step`](Self::step) makes up to `max_iter` iterations `p += t d`. The direction `d = -H g` comes from the last
-/// `history_size` pairs of moves and gradient changes (Nocedal & Wright, Algorithm 7.4). The step length `t` is `lr`
-/// (`lr * min(1, 1 / sum|g|)` in the very first iteration), or is found by a strong Wolfe line search that begins there.
-/// The memory lives on from step to step. Parameters are `f32` or `f64`; where both occur the flat vectors are `f64`.
+/// One [`step`](Self::step) makes up to `max_iter` iterations `p += t d`. The direction `d = -H g` comes from
+/// the last `history_size` pairs of moves and gradient changes (Nocedal & Wright, Algorithm 7.4). The step
+/// length `t` is `lr` (`lr * min(1, 1 / sum|g|)` in the very first iteration), or is found by a strong Wolfe
+/// line search that begins there. The memory lives on from step to step. Parameters are `f32` or `f64`; where
+/// both occur the flat vectors are `f64`.
 ///
 /// ```
 /// use optim::{Lbfgs, LineSearch, Optimizer, StopReason};
@@ -93,14 +94,14 @@ impl Lbfgs {
         Ok(Self { core, flat, engine, report: Mutex::default(), extra: Mutex::default() })
     }
 
-    /// Makes up to `max_iter` iterations and returns the loss of the first evaluation, as torch does; the last loss is
-    /// in the [`report`](Self::report). The closure must clear the gradients, compute the loss, call `backward` and
-    /// return the loss; it runs with gradients enabled.
+    /// Makes up to `max_iter` iterations and returns the loss of the first evaluation, as torch does; the
+    /// last loss is in the [`report`](Self::report). The closure must clear the gradients, compute the loss,
+    /// call `backward` and return the loss; it runs with gradients enabled.
     ///
     /// # Errors
-    /// [`Error::Closure`] with whatever the closure returned; [`Error::StepIsRunning`] when called from inside the
-    /// closure; and where torch raises. The parameters are then exactly at the last accepted point, and the optimizer
-    /// can be stepped again. The same holds after a panic of the closure.
+    /// [`Error::Closure`] with whatever the closure returned; [`Error::StepIsRunning`] when called from
+    /// inside the closure; and where torch raises. The parameters are then exactly at the last accepted
+    /// point, and the optimizer can be stepped again. The same holds after a panic of the closure.
     pub fn step(&self, mut closure: impl FnMut() -> std::result::Result<Tensor, BoxError>) -> Result<Tensor> {
         self.step_closure(&mut closure)
     }

@@ -1,4 +1,5 @@
-//! Optimizers: an L-BFGS with torch's own trajectory that tells why it stopped, and the trait for optimizers at large.
+//! Optimizers: an L-BFGS with torch's own trajectory that tells why it stopped, and the trait for optimizers
+//! at large.
 //!
 //! ```
 //! use optim::{Lbfgs, LineSearch, Optimizer};
@@ -25,24 +26,25 @@
 //! 3. call `loss.backward()?`,
 //! 4. return the loss: one element, the same function every time (same batch, no dropout).
 //!
-//! Any error may leave it through `?`. The step then ends with [`Error::Closure`], and the parameters are at the last
-//! accepted point, exactly; the same holds when it panics. The optimizer can be stepped again and tries the interrupted
-//! iteration once more. While it runs, the closure may call `zero_grad`, `state_dict`, `param_groups` and `report` of
-//! the same optimizer; `step`, `load_state_dict` and `add_param_group` are refused with [`Error::StepIsRunning`].
+//! Any error may leave it through `?`. The step then ends with [`Error::Closure`], and the parameters are at
+//! the last accepted point, exactly; the same holds when it panics. The optimizer can be stepped again and
+//! tries the interrupted iteration once more. While it runs, the closure may call `zero_grad`, `state_dict`,
+//! `param_groups` and `report` of the same optimizer; `step`, `load_state_dict` and `add_param_group` are
+//! refused with [`Error::StepIsRunning`].
 //!
 //! # What is exactly torch's
-//! Iterations, evaluations, exits, the order of tests, number types and their rounding in `f32`, fused updates, the
-//! behaviour with NaN, `step` returning the *first* loss, history that outlives a step, keys and kinds of the state
-//! dict: those of torch 2.8.0 on a CPU. Dot products of four and more elements add up in another order than MKL's, so
-//! that longer vectors agree to rounding, not to the bit.
+//! Iterations, evaluations, exits, the order of tests, number types and their rounding in `f32`, fused
+//! updates, the behaviour with NaN, `step` returning the *first* loss, history that outlives a step, keys and
+//! kinds of the state dict: those of torch 2.8.0 on a CPU. Dot products of four and more elements add up in
+//! another order than MKL's, so that longer vectors agree to rounding, not to the bit.
 //!
-//! Where torch raises inside a step, [`Lbfgs::step`] returns an error and the parameters are at the last accepted point.
-//! A state dict is a snapshot: torch's would go on changing with the optimizer.
+//! Where torch raises inside a step, [`Lbfgs::step`] returns an error and the parameters are at the last
+//! accepted point. A state dict is a snapshot: torch's would go on changing with the optimizer.
 //!
 //! # What is more than torch's
-//! [`Lbfgs::report`] names the test that ended the step and its two numbers, see [`StopReason`]; what cannot work
-//! (`history_size(0)`, a NaN learning rate) is refused when the optimizer is built; a state dict that does not fit is
-//! refused when it is loaded.
+//! [`Lbfgs::report`] names the test that ended the step and its two numbers, see [`StopReason`]; what cannot
+//! work (`history_size(0)`, a NaN learning rate) is refused when the optimizer is built; a state dict that
+//! does not fit is refused when it is loaded.
 #![forbid(unsafe_code)]
 
 mod error;

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tape::{EnableGradGuard, Tensor, no_grad};
 
-/// A closure that computes the loss anew: clears the gradients, evaluates, calls `backward`, returns the loss.
+/// A closure that computes the loss anew: clears the gradients, evaluates, calls `backward`, returns the
+/// loss.
 pub type Closure<'a> = dyn FnMut() -> std::result::Result<Tensor, BoxError> + 'a;
 
 /// What every optimizer can do, whether it evaluates the loss itself ([`Lbfgs`](crate::Lbfgs)) or only reads
@@ -37,7 +38,8 @@ pub trait Optimizer: Send + Sync {
     /// One step. The closure runs with gradients enabled; what it returned at its first call is returned.
     ///
     /// # Errors
-    /// What the closure returned, or what the optimizer cannot do; the parameters are then at the last accepted point.
+    /// What the closure returned, or what the optimizer cannot do; the parameters are then at the last
+    /// accepted point.
     fn step_closure(&self, closure: &mut Closure<'_>) -> Result<Tensor>;
 
     /// Drops the gradients of all parameters: `zero_grad_set_to_none(true)`.
@@ -63,7 +65,8 @@ pub trait Optimizer: Send + Sync {
     /// Adds a group; options it lacks get the optimizer's defaults.
     ///
     /// # Errors
-    /// If a parameter is in another group already, is no leaf, or names are given in one group but not in another.
+    /// If a parameter is in another group already, is no leaf, or names are given in one group but not in
+    /// another.
     fn add_param_group(&self, group: ParamGroup) -> Result<()>;
 
     /// What torch would have warned of, such as a parameter that occurs twice in its group.
@@ -157,8 +160,8 @@ impl Core {
         let mut seen = HashSet::new();
         if !group.params().iter().all(|p| seen.insert(p.id())) {
             lock(&self.warnings).push(String::from(
-                "optimizer contains a parameter group with duplicate parameters; in future, this will cause an error; \
-                 see github.com/pytorch/pytorch/issues/40967 for more information",
+                "optimizer contains a parameter group with duplicate parameters; in future, this will cause \
+                 an error; see github.com/pytorch/pytorch/issues/40967 for more information",
             ));
         }
         let named = group.has_names();
@@ -197,8 +200,8 @@ impl Core {
 
     /// The ids of the parameters in group order, and the groups as a state dict has them.
     ///
-    /// A parameter met again keeps its first id, except within one group, where the last position wins; ids count
-    /// positions, duplicates included. That is how torch packs.
+    /// A parameter met again keeps its first id, except within one group, where the last position wins; ids
+    /// count positions, duplicates included. That is how torch packs.
     pub(crate) fn pack_groups(&self) -> Packed {
         let mut ids = HashMap::new();
         let mut start = 0;

@@ -7,9 +7,9 @@ use tape::Tensor;
 
 /// Parameters that share hyper-parameters: torch's param-group dict.
 ///
-/// A group is a handle, as a dict is in Python: the optimizer and every clone see the same options, so a learning rate
-/// set here is the one the next step uses. Options are open: what an optimizer does not know (a scheduler's
-/// `initial_lr`) is kept and saved.
+/// A group is a handle, as a dict is in Python: the optimizer and every clone see the same options, so a
+/// learning rate set here is the one the next step uses. Options are open: what an optimizer does not know (a
+/// scheduler's `initial_lr`) is kept and saved.
 ///
 /// ```
 /// use optim::{Optimizer, ParamGroup, Sgd};
@@ -144,8 +144,8 @@ impl ParamGroup {
         self.lock().contains_key("param_names")
     }
 
-    /// torch's checks of what is inside one group, and its defaults: caller's options first, then the names, then the
-    /// defaults the caller left out.
+    /// torch's checks of what is inside one group, and its defaults: caller's options first, then the names,
+    /// then the defaults the caller left out.
     pub(crate) fn prepare(&self, defaults: &Dict) -> Result<()> {
         match &self.0.naming {
             Naming::NestedGroup => return Err(Error::NotATensor),
@@ -153,7 +153,7 @@ impl ParamGroup {
             Naming::Named(names) => self.set("param_names", names.clone()),
             Naming::Unnamed => {}
         }
-        if let Some(index) = self.params().iter().position(|p| !p.is_leaf() && !p.retains_grad()) {
+        if let Some(index) = self.params().iter().position(|p| !p.is_leaf()) {
             return Err(Error::NonLeaf { index });
         }
         let mut options = self.lock();

@@ -68,8 +68,8 @@ impl From<&ParamGroup> for Param {
     }
 }
 
-/// Parameters for an optimizer: an array, slice, `Vec` or iterator of tensors, of `(name, tensor)` pairs, or of
-/// [`ParamGroup`]s.
+/// Parameters for an optimizer: an array, slice, `Vec` or iterator of tensors, of `(name, tensor)` pairs, or
+/// of [`ParamGroup`]s.
 ///
 /// ```
 /// use optim::{IntoParams, ParamGroup};
@@ -80,7 +80,7 @@ impl From<&ParamGroup> for Param {
 /// assert_eq!([ParamGroup::new([&w]), ParamGroup::new([&b]).with("lr", 0.01)].into_params().len(), 2);
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "params argument given to the optimizer should be an iterable of Tensors or groups, but got `{Self}`",
+    message = "params argument given to the optimizer should be an iterable of Tensors, but got `{Self}`",
     note = "pass `[&tensor]`, `model.parameters()`, `[(\"name\", &tensor)]` or `[ParamGroup::new(..)]`"
 )]
 pub trait IntoParams {

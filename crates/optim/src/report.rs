@@ -10,7 +10,8 @@ pub enum StopReason {
     NotStarted,
     /// `max|g| <= tolerance_grad` at the point where the step began: nothing was moved.
     GradientToleranceAtStart,
-    /// `g . d > -tolerance_change`: the direction promises no decrease. The iteration is counted, nothing was moved.
+    /// `g . d > -tolerance_change`: the direction promises no decrease. The iteration is counted, nothing was
+    /// moved.
     DirectionalDerivative,
     /// `max_iter` iterations were made.
     MaxIter,
@@ -82,8 +83,8 @@ pub struct StepReport {
     pub initial_loss: f64,
     /// Loss at the last accepted point that was evaluated.
     pub final_loss: f64,
-    /// Whether the parameters were moved after `final_loss` was measured, so that it belongs to the point before:
-    /// without a line search the last iteration is not evaluated again, as in torch.
+    /// Whether the parameters were moved after `final_loss` was measured, so that it belongs to the point
+    /// before: without a line search the last iteration is not evaluated again, as in torch.
     pub moved_since_final_loss: bool,
     /// Smallest loss among the evaluations, trial points included; NaN only if all were.
     pub best_loss: f64,
@@ -178,9 +179,7 @@ impl StepReport {
             StopReason::LossTolerance | StopReason::StepTolerance | StopReason::DirectionalDerivative
                 if steep =>
             {
-                Some(
-                    "max|g| is above tolerance_grad, so this may be no minimum: lower tolerance_change (absolute!)",
-                )
+                Some("max|g| is above tolerance_grad, so this may be no minimum: lower tolerance_change")
             }
             _ => None,
         }
@@ -212,7 +211,7 @@ impl StepReport {
         }
         if self.loss_increases > 0 {
             remarks.push(format!(
-                "the loss rose in {} of {} iterations with line_search_fn None: use strong_wolfe, or a smaller lr",
+                "the loss rose in {} of {} iterations without a line search: use strong_wolfe, or lower lr",
                 self.loss_increases, self.iterations
             ));
         }

@@ -11,9 +11,9 @@ use tape::{DType, Float, Tensor, vector};
 
 /// Gradient descent with momentum, dampening, Nesterov's variant, weight decay and `maximize`.
 ///
-/// With gradient `g` (negated by `maximize`), `g += weight_decay * p`, then where `momentum` is not 0
-/// `b = momentum * b + (1 - dampening) * g` (`b = g` at first) and `g = b`, or `g += momentum * b` with `nesterov`;
-/// finally `p -= lr * g`. Parameters without gradient are left alone.
+/// With gradient `g` (negated by `maximize`), `g += weight_decay * p`, then where `momentum` is not 0 `b =
+/// momentum * b + (1 - dampening) * g` (`b = g` at first) and `g = b`, or `g += momentum * b` with
+/// `nesterov`; finally `p -= lr * g`. Parameters without gradient are left alone.
 ///
 /// ```
 /// use optim::{Optimizer, Sgd};
@@ -86,8 +86,8 @@ impl SgdBuilder {
     /// The optimizer.
     ///
     /// # Errors
-    /// If an option is negative or NaN, Nesterov momentum lacks momentum or has dampening, there are no parameters, or
-    /// one of them cannot be optimized.
+    /// If an option is negative or NaN, Nesterov momentum lacks momentum or has dampening, there are no
+    /// parameters, or one of them cannot be optimized.
     pub fn build(self) -> Result<Sgd> {
         check_lr(&self.lr)?;
         let not_negative = |x: f64| x >= 0.0;

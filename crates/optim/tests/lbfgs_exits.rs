@@ -1,5 +1,5 @@
-//! The exits of the step loop, and its behaviour with NaN, infinity and a learning rate of 0: torch's, or an error
-//! where torch raises.
+//! The exits of the step loop, and its behaviour with NaN, infinity and a learning rate of 0: torch's, or an
+//! error where torch raises.
 
 mod common;
 
@@ -54,7 +54,8 @@ fn every_exit_is_named_with_its_two_numbers() -> Outcome {
             );
         }
     }
-    // From a small gradient the step is longer than the change of the loss, or lr makes it shorter than any tolerance.
+    // From a small gradient the step is longer than the change of the loss, or lr makes it shorter than any
+    // tolerance.
     for (stop, lr, tolerance) in
         [(StopReason::LossTolerance, 0.1, 0.01), (StopReason::StepTolerance, 1e-3, 0.01)]
     {

@@ -16,8 +16,8 @@ enum Failure {
     WrongShape,
 }
 
-/// Fails at evaluation `k` of one step after `warm_up` good steps; then checks where everything stands and that the
-/// optimizer arrives where it would have arrived.
+/// Fails at evaluation `k` of one step after `warm_up` good steps; then checks where everything stands and
+/// that the optimizer arrives where it would have arrived.
 fn fail_at(
     k: usize,
     warm_up: usize,

@@ -122,7 +122,8 @@ fn a_converged_optimizer_counts_one_iteration_per_step_and_leaves_t() -> Outcome
     Ok(())
 }
 
-/// Runs `before + after` steps, and again with a save and load into a fresh optimizer between; all must agree to the bit.
+/// Runs `before + after` steps, and again with a save and load into a fresh optimizer between; all must agree
+/// to the bit.
 fn resume<T: Float>(
     n: usize,
     before: usize,

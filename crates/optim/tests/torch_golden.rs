@@ -1,4 +1,5 @@
-//! Trajectories of torch 2.8.0 (CPU, AVX-512) to the last bit. With two parameters every sum has one order only.
+//! Trajectories of torch 2.8.0 (CPU, AVX-512) to the last bit. With two parameters every sum has one order
+//! only.
 
 mod common;
 

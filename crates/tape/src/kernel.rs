@@ -1,12 +1,16 @@
 //! Loops over slices: no tensors, no graph. A kernel reads [`Strided`] views and writes a dense,
 //! row-major output slice.
 
+pub(crate) mod axis;
 pub(crate) mod copy;
+pub(crate) mod gather;
+pub(crate) mod loss;
 pub(crate) mod map;
 pub(crate) mod matmul;
 pub(crate) mod reduce;
 pub(crate) mod rows;
 pub(crate) mod simd;
+pub(crate) mod softmax;
 pub(crate) mod vmath;
 
 /// A read-only strided view of a slice: `data[0]` is the first element, `strides` count elements.

@@ -1,4 +1,56 @@
-//! Tensors with reverse-mode automatic differentiation, by torch's names and with torch's numbers.
+//! Tensors with reverse-mode automatic differentiation: torch's names, torch's numbers, torch's errors.
+//!
+//! ```
+//! use tape::{Tensor, grad, no_grad};
+//!
+//! // Fit y = a x + b by gradient descent.
+//! let x = Tensor::from([0.0, 1.0, 2.0, 3.0]);
+//! let y = Tensor::from([1.0, 3.0, 5.0, 7.0]);
+//! let (a, b) = (Tensor::from(0.0).requires_grad_(true), Tensor::from(0.0).requires_grad_(true));
+//! for _ in 0..200 {
+//!     let loss = (&a * &x + &b - &y).pow(2.0).mean();
+//!     let gradients = grad(&loss, [&a, &b]).compute()?;
+//!     no_grad(|| {
+//!         a.sub_(&gradients[0] * 0.1);
+//!         b.sub_(&gradients[1] * 0.1);
+//!     });
+//! }
+//! assert!((a.item() - 2.0).abs() < 1e-3 && (b.item() - 1.0).abs() < 1e-3);
+//! # Ok::<(), tape::Error>(())
+//! ```
+//!
+//! # Tensors
+//! A [`Tensor`] is a cheap handle: `clone()` gives the same tensor again, and torch's differentiable
+//! `clone` is [`Tensor::copy`]. Its dtype ([`DType`]) is chosen at run time; Rust's own types pick it in
+//! [`Tensor::from`]: `1.0` makes `F64`, `1.0f32` makes `F32`, `1i64` makes `I64`. Views made by indexing,
+//! `transpose`, `reshape` and their like share memory.
+//!
+//! Names are torch's. Where torch overloads on arguments, the bare name works on all elements (`sum()`)
+//! and `_dim` on dimensions (`sum_dim([0, -1], true)`). Operators take tensors by value or by reference
+//! and numbers on either side; arguments that are a tensor or a number in torch are one here
+//! ([`Operand`]). Python's `x[...]` is [`Tensor::i`].
+//!
+//! # Gradients
+//! Operations on tensors that require gradients are recorded. [`Tensor::backward`] adds to the `.grad` of
+//! the leaves, [`grad()`] returns gradients of any tensor, and both can record themselves
+//! (`create_graph`) for gradients of every order. [`no_grad`] switches recording off. The graph belongs to
+//! the tensors made by it and is freed with them; neither walking nor freeing it recurses, whatever its
+//! depth. In-place operations are part of the graph; one that would falsify a gradient is found when the
+//! gradient is computed.
+//!
+//! Derivatives of your own functions are checked with [`gradcheck()`] and [`gradgradcheck()`].
+//!
+//! # Errors and panics
+//! What depends on the code as written (shapes, dtypes, indices) panics with the operation, both sides
+//! and the remedy. What depends on run-time state is a [`Result`] with an [`Error`]. Texts begin with
+//! torch's where torch has one.
+//!
+//! # Determinism and threads
+//! The same inputs give the same bits, whatever the number of threads: work is split into pieces of
+//! fixed size, and sums are trees of fixed shape. Tensors are `Send + Sync`; every operation locks the
+//! memory it touches, and backward passes on several threads add into shared leaves exactly.
+
+#![deny(unsafe_op_in_unsafe_fn)]
 
 pub mod vector;
 

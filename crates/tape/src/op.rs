@@ -145,6 +145,19 @@ pub(crate) fn zip<A: Element, B: Element, U: Element, F: Binary<A, B, U>>(
         });
         return Tensor::from_buffer(buffer, a.layout().shape.clone());
     }
+    // One operand a single number (a gradient of a sum, say): a loop over the other.
+    if b.is_contiguous() && a.is_uniform_over(b.shape()) {
+        let buffer = build::<U>(b.numel(), |out| {
+            a.with2::<A, B, _>(b, |a, b| map::unary(b, out, Left(f, a.data[0])));
+        });
+        return Tensor::from_buffer(buffer, b.layout().shape.clone());
+    }
+    if a.is_contiguous() && b.is_uniform_over(a.shape()) {
+        let buffer = build::<U>(a.numel(), |out| {
+            a.with2::<A, B, _>(b, |a, b| map::unary(a, out, Right(f, b.data[0])));
+        });
+        return Tensor::from_buffer(buffer, a.layout().shape.clone());
+    }
     let shape = broadcast(op, a.shape(), b.shape());
     let strides_a = broadcast_strides(a.shape(), a.stride(), &shape);
     let strides_b = broadcast_strides(b.shape(), b.stride(), &shape);
@@ -177,7 +190,40 @@ pub(crate) fn fused2<F: Binary<f32> + Binary<f64>>(
     }
 }
 
+/// A binary function with its second argument fixed.
+#[derive(Clone, Copy)]
+pub(crate) struct Right<F, B>(pub F, pub B);
+/// A binary function with its first argument fixed.
+#[derive(Clone, Copy)]
+pub(crate) struct Left<F, A>(pub F, pub A);
+
+impl<A: Element, B: Element, U, F: Binary<A, B, U>> Unary<A, U> for Right<F, B> {
+    const COSTLY: bool = F::COSTLY;
+    #[inline(always)]
+    fn apply(self, x: A) -> U {
+        self.0.apply(x, self.1)
+    }
+}
+
+impl<A: Element, B: Element, U, F: Binary<A, B, U>> Unary<B, U> for Left<F, A> {
+    const COSTLY: bool = F::COSTLY;
+    #[inline(always)]
+    fn apply(self, x: B) -> U {
+        self.0.apply(self.1, x)
+    }
+}
+
 impl Tensor {
+    /// Whether broadcasting to `shape` would repeat one element and give exactly that shape.
+    #[inline]
+    fn is_uniform_over(&self, shape: &[usize]) -> bool {
+        let layout = self.layout();
+        self.dim() <= shape.len()
+            && !shape.contains(&0)
+            && layout.shape.iter().zip(&layout.strides).all(|(&size, &stride)| size == 1 || stride == 0)
+            && layout.shape.iter().rev().zip(shape.iter().rev()).all(|(&size, &full)| size == 1 || size == full)
+    }
+
     /// This tensor in `dtype`: itself, or its recorded conversion.
     #[inline]
     pub(crate) fn in_dtype(&self, dtype: DType) -> Cow<'_, Tensor> {

@@ -39,6 +39,7 @@ operations! {
     cast: Cast Copy;
     in_place: ;
     index: TakeRows PutRows;
+    gather: Gather ScatterAdd IndexSelect IndexAdd;
     history: AsStrided AsStridedBackward StridedScatter;
     join: Cat Stack;
     matmul: Dot MatMul Linear;

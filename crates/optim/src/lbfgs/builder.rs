@@ -32,7 +32,7 @@ impl LineSearch {
 /// use tape::{DType, Tensor};
 /// let p = Tensor::zeros([3], DType::F32);
 /// let optimizer =
-///     Lbfgs::builder([&p]).lr(0.5).max_iter(40).history_size(10).line_search_fn(LineSearch::StrongWolfe).build()?;
+///     Lbfgs::builder([&p]).lr(0.5).max_iter(40).line_search_fn(LineSearch::StrongWolfe).build()?;
 /// assert!(optimizer.to_string().contains("max_eval: 50"));
 ///
 /// let refused = Lbfgs::builder([&p]).lr(-1).build().unwrap_err();
@@ -66,7 +66,8 @@ impl LbfgsBuilder {
         }
     }
 
-    /// Step length without a line search, first trial with one: a number or a tensor of one element (default 1).
+    /// Step length without a line search, first trial with one: a number or a tensor of one element (default
+    /// 1).
     pub fn lr(mut self, lr: impl Into<Value>) -> Self {
         self.lr = lr.into();
         self
@@ -111,8 +112,8 @@ impl LbfgsBuilder {
     /// The optimizer.
     ///
     /// # Errors
-    /// If the learning rate is negative, NaN or no number; if `history_size` is 0; if there are no parameters, more than
-    /// one group, or a parameter that cannot be optimized.
+    /// If the learning rate is negative, NaN or no number; if `history_size` is 0; if there are no
+    /// parameters, more than one group, or a parameter that cannot be optimized.
     pub fn build(self) -> Result<Lbfgs> {
         check_lr(&self.lr)?;
         let defaults = Dict::from_iter([

@@ -1,7 +1,8 @@
 //! The strong Wolfe line search of torch's L-BFGS, a port of minFunc's, as scalar code over a callback.
 //!
-//! A trial `t` is accepted where `phi(t) <= phi(0) + c1 t phi'(0)` and `|phi'(t)| <= -c2 phi'(0)` (Nocedal & Wright,
-//! eq. 3.7). torch calls the search with constants of its own, whatever the optimizer's tolerances are.
+//! A trial `t` is accepted where `phi(t) <= phi(0) + c1 t phi'(0)` and `|phi'(t)| <= -c2 phi'(0)` (Nocedal &
+//! Wright, eq. 3.7). torch calls the search with constants of its own, whatever the optimizer's tolerances
+//! are.
 
 use super::scalar::{Number, ZeroDivision};
 use tape::Float;
@@ -24,7 +25,8 @@ impl Conditions {
     pub(crate) const TORCH: Self = Self { c1: 1e-4, c2: 0.9, max_steps: 25, min_width: 1e-9 };
 }
 
-/// A point on the line: step length, loss, directional derivative, and which buffer of the caller holds its gradient.
+/// A point on the line: step length, loss, directional derivative, and which buffer of the caller holds its
+/// gradient.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Point<T> {
     pub(crate) t: Number<T>,
@@ -69,8 +71,9 @@ impl From<ZeroDivision> for Breakdown {
     }
 }
 
-/// The minimiser of the cubic through the values and slopes of `a` and `b` (Nocedal & Wright, eq. 3.59), clamped to
-/// `bounds` (by default the interval between the two); the middle of the bounds where the cubic has none.
+/// The minimiser of the cubic through the values and slopes of `a` and `b` (Nocedal & Wright, eq. 3.59),
+/// clamped to `bounds` (by default the interval between the two); the middle of the bounds where the cubic
+/// has none.
 pub(crate) fn cubic_interpolate<T: Float>(
     a: &Point<T>,
     b: &Point<T>,
@@ -108,8 +111,9 @@ struct Search<'a, T, F> {
     steps: usize,
 }
 
-/// Searches from `start` (at step length 0) along a direction whose largest component is `direction_max`, trying
-/// `first` at first. `evaluate(t, slot)` returns loss and slope at `t` and keeps the gradient in buffer `slot`.
+/// Searches from `start` (at step length 0) along a direction whose largest component is `direction_max`,
+/// trying `first` at first. `evaluate(t, slot)` returns loss and slope at `t` and keeps the gradient in
+/// buffer `slot`.
 pub(crate) fn strong_wolfe<T, E, F>(
     start: Point<T>,
     first: Number<T>,
@@ -220,8 +224,8 @@ fn lower<T>(ends: &[Point<T>; 2]) -> usize {
     if ends[0].loss <= ends[1].loss { 0 } else { 1 }
 }
 
-/// A trial within a tenth of the bracket from its end is moved to that distance if it is outside, or if the trial
-/// before was close to an end too (`stalled`).
+/// A trial within a tenth of the bracket from its end is moved to that distance if it is outside, or if the
+/// trial before was close to an end too (`stalled`).
 fn away_from_ends<T: Float>(t: Number<T>, ends: &[Point<T>; 2], stalled: &mut bool) -> Number<T> {
     let most = ends[0].t.python_max(ends[1].t);
     let least = ends[0].t.python_min(ends[1].t);

@@ -4,8 +4,8 @@ use super::scalar::Number;
 use std::collections::VecDeque;
 use tape::{Float, vector};
 
-/// Elements that one allocation holds at least: short vectors share one, so that a solve of a small problem allocates
-/// once and its history is contiguous.
+/// Elements that one allocation holds at least: short vectors share one, so that a solve of a small problem
+/// allocates once and its history is contiguous.
 const SLAB: usize = 512;
 
 /// A stored pair: where its vectors are, and `rho = 1 / (y . s)`.
@@ -15,8 +15,8 @@ struct Pair<T> {
     rho: T,
 }
 
-/// The pairs `s_k = x_{k+1} - x_k`, `y_k = g_{k+1} - g_k`, oldest first. Buffers of dropped pairs are used again, so
-/// that nothing is allocated once the history is full.
+/// The pairs `s_k = x_{k+1} - x_k`, `y_k = g_{k+1} - g_k`, oldest first. Buffers of dropped pairs are used
+/// again, so that nothing is allocated once the history is full.
 #[derive(Debug)]
 pub(crate) struct Memory<T> {
     n: usize,
@@ -84,8 +84,8 @@ impl<T: Float> Memory<T> {
         self.free.push(candidate.slot);
     }
 
-    /// Stores a pair and returns `gamma = (y . s) / (y . y)`, the scale of the initial matrix (Nocedal & Wright,
-    /// eq. 7.20). The oldest pair goes if there are exactly `capacity`.
+    /// Stores a pair and returns `gamma = (y . s) / (y . y)`, the scale of the initial matrix (Nocedal &
+    /// Wright, eq. 7.20). The oldest pair goes if there are exactly `capacity`.
     pub(crate) fn store(&mut self, candidate: Candidate<T>, capacity: usize) -> T {
         if self.pairs.len() == capacity
             && let Some(oldest) = self.pairs.pop_front()
@@ -107,8 +107,9 @@ impl<T: Float> Memory<T> {
         self.pairs.push_back(Pair { slot, rho });
     }
 
-    /// Writes the quasi-Newton direction `-H g` into `d`: the two-loop recursion (Nocedal & Wright, Algorithm 7.4)
-    /// with initial matrix `gamma I`. The factors `alpha_i` go to `alphas`, which has at least one place per pair.
+    /// Writes the quasi-Newton direction `-H g` into `d`: the two-loop recursion (Nocedal & Wright, Algorithm
+    /// 7.4) with initial matrix `gamma I`. The factors `alpha_i` go to `alphas`, which has at least one place
+    /// per pair.
     ///
     /// Each history vector is read once: an update and the dot product after it share a pass.
     pub(crate) fn direction(&self, g: &[T], gamma: Number<T>, alphas: &mut [Option<T>], d: &mut [T]) {

@@ -1,8 +1,9 @@
-//! The scalars of torch's step loop: plain Python numbers and 0-dim tensors, with torch's rounding between them.
+//! The scalars of torch's step loop: plain Python numbers and 0-dim tensors, with torch's rounding between
+//! them.
 //!
-//! Losses are plain `f64` numbers, directional derivatives are 0-dim tensors of the gradient's dtype `T`, and the step
-//! length is now one, now the other. In f64 the two kinds behave alike; in f32 the difference decides which trial point
-//! a line search accepts, so it is kept.
+//! Losses are plain `f64` numbers, directional derivatives are 0-dim tensors of the gradient's dtype `T`, and
+//! the step length is now one, now the other. In f64 the two kinds behave alike; in f32 the difference
+//! decides which trial point a line search accepts, so it is kept.
 
 use std::cmp::Ordering;
 use std::ops::{Add, Mul, Sub};
@@ -45,7 +46,8 @@ impl<T: Float> Number<T> {
         }
     }
 
-    /// Division. A plain number over a tensor is `reciprocal(tensor) * number`, two roundings, as torch computes it.
+    /// Division. A plain number over a tensor is `reciprocal(tensor) * number`, two roundings, as torch
+    /// computes it.
     pub(crate) fn divide(self, divisor: Self) -> Result<Self, ZeroDivision> {
         Ok(match (self, divisor) {
             (Self::Tensor(a), b) => Self::Tensor(a / b.round()),
@@ -65,8 +67,8 @@ impl<T: Float> Number<T> {
         if other < self { other } else { self }
     }
 
-    /// One operation: on integers where both are (floats once the result outgrows 64 bits), on `f64` where both are
-    /// plain, else on `T`.
+    /// One operation: on integers where both are (floats once the result outgrows 64 bits), on `f64` where
+    /// both are plain, else on `T`.
     fn combine(
         self,
         other: Self,
@@ -134,10 +136,11 @@ mod tests {
 
     #[test]
     fn comparisons_beside_a_tensor_are_made_in_its_dtype() {
-        assert!(!(N::Float(16_777_217.0) > N::Tensor(16_777_216.0)));
-        assert!(N::Float(16_777_217.0) > N::Float(16_777_216.0));
-        assert!(!(N::Tensor(1e-10) > N::Float(1e-10))); // f32(1e-10) is above 1e-10 in f64
-        assert!(!(N::Tensor(f32::NAN) <= N::Int(0)) && !(N::Tensor(f32::NAN) > N::Int(0)));
+        let order = |a: N, b: N| a.partial_cmp(&b);
+        assert_eq!(order(Float(16_777_217.0), Tensor(16_777_216.0)), Some(Ordering::Equal));
+        assert_eq!(order(Float(16_777_217.0), Float(16_777_216.0)), Some(Ordering::Greater));
+        assert_eq!(order(Tensor(1e-10), Float(1e-10)), Some(Ordering::Equal)); // f32(1e-10) is above 1e-10
+        assert_eq!(order(Tensor(f32::NAN), Int(0)), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The state that lives from step to step, and its form under torch's keys.
 //!
-//! torch's names mislead in one place, translated here and nowhere else: `old_dirs` holds the gradient changes `y`,
-//! `old_stps` the steps `s`.
+//! torch's names mislead in one place, translated here and nowhere else: `old_dirs` holds the gradient
+//! changes `y`, `old_stps` the steps `s`.
 
 use super::memory::Memory;
 use super::scalar::Number;

@@ -49,8 +49,8 @@ pub(super) fn run<T: Float>(
     outcome
 }
 
-/// A step under way. Dropping it, at its end or because the closure failed or panicked, brings parameters and state to
-/// the last accepted point and files the report.
+/// A step under way. Dropping it, at its end or because the closure failed or panicked, brings parameters and
+/// state to the last accepted point and files the report.
 struct Step<'a, 'c, T: Float> {
     flat: &'a Flat,
     engine: &'a Precision<T>,
@@ -256,10 +256,11 @@ impl<'a, 'c, T: Float> Step<'a, 'c, T> {
         loss
     }
 
-    /// Updates the memory, the direction and what the next pair will be built from; chooses the first step length.
+    /// Updates the memory, the direction and what the next pair will be built from; chooses the first step
+    /// length.
     ///
-    /// While the iteration is in flight the state says `t = 0`: the move that did not happen. A step that begins from
-    /// such a state finds the empty pair `s = 0`, skips it and tries the same direction again.
+    /// While the iteration is in flight the state says `t = 0`: the move that did not happen. A step that
+    /// begins from such a state finds the empty pair `s = 0`, skips it and tries the same direction again.
     fn begin_iteration(&mut self, loss: f64, options: &Options<T>) -> Result<Start<T>> {
         let gradient = &self.buffers.gradients[self.accepted];
         let mut guard = lock(&self.engine.state);

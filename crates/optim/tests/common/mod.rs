@@ -32,7 +32,8 @@ pub fn bowl<T: Float>(p: &Tensor, scale: f64) -> Result<Tensor, BoxError> {
     Ok(Tensor::from_vec(vec![scale * sum], ()))
 }
 
-/// A convex function of `n` variables that is not quadratic: `sum_i (i+1)/n * (x_i^2/2 + x_i^4/4 + x_i) + x_i x_{i+1} / 4`.
+/// A convex function of `n` variables that is not quadratic: `sum_i (i+1)/n * (x_i^2/2 + x_i^4/4 + x_i) + x_i
+/// x_{i+1} / 4`.
 pub fn quartic<T: Float>(p: &Tensor) -> Result<Tensor, BoxError> {
     let x: Vec<f64> = p.to_vec::<T>().iter().map(|x| x.to_f64()).collect();
     let n = x.len();

@@ -116,6 +116,27 @@ pub(crate) fn binary_slices<A: Element, B: Element, U: Element, F: Binary<A, B, 
     }
 }
 
+/// `a[i] = f(a[i], b[i])` for slices of one length.
+#[inline]
+pub(crate) fn binary_in_place<A: Element, B: Element, F: Binary<A, B>>(a: &mut [A], b: &[B], f: F) {
+    struct Loop<'a, A, B, F>(&'a mut [A], &'a [B], F);
+    impl<A: Copy, B: Copy, F: Binary<A, B>> Kernel for Loop<'_, A, B, F> {
+        type Output = ();
+        #[inline(always)]
+        fn run(self) {
+            for (a, &b) in self.0.iter_mut().zip(self.1) {
+                *a = self.2.apply(*a, b);
+            }
+        }
+    }
+    if a.len() < parallel_from(F::COSTLY) {
+        dispatch(Loop(a, b, f));
+    } else {
+        let chunks = a.par_chunks_mut(CHUNK).zip(b.par_chunks(CHUNK));
+        chunks.for_each(|(a, b)| dispatch(Loop(a, b, f)));
+    }
+}
+
 /// `out[i] = f(a[i], b[i])` for operands of one (broadcast) shape.
 pub(crate) fn binary<A: Element, B: Element, U: Element, F: Binary<A, B, U>>(
     a: Strided<'_, A>,

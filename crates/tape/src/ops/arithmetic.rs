@@ -6,7 +6,7 @@
 use crate::autograd::{Gradients, Op, Rule, gradients, save_output, saves};
 use crate::dtype::{dispatch_float, dispatch_number};
 use crate::kernel::map::{Binary, Unary};
-use crate::op::{Operand, map, promoted, zip};
+use crate::op::{Left, Operand, Right, map, promoted, zip};
 use crate::{DType, Element, Float, Scalar, Tensor};
 
 /// The four operations on elements. Floats round, integers wrap.
@@ -65,12 +65,6 @@ pub(crate) mod f {
     pub struct Negate;
     #[derive(Clone, Copy)]
     pub struct Invert;
-    /// A binary function with its second argument fixed.
-    #[derive(Clone, Copy)]
-    pub struct Right<F, T>(pub F, pub T);
-    /// A binary function with its first argument fixed.
-    #[derive(Clone, Copy)]
-    pub struct Left<F, T>(pub F, pub T);
 }
 
 macro_rules! binary_function {
@@ -101,21 +95,6 @@ impl<T: Float> Unary<T> for f::Invert {
         T::ONE / x
     }
 }
-impl<T: Element, U: Element, F: Binary<T, T, U>> Unary<T, U> for f::Right<F, T> {
-    const COSTLY: bool = F::COSTLY;
-    #[inline(always)]
-    fn apply(self, x: T) -> U {
-        self.0.apply(x, self.1)
-    }
-}
-impl<T: Element, U: Element, F: Binary<T, T, U>> Unary<T, U> for f::Left<F, T> {
-    const COSTLY: bool = F::COSTLY;
-    #[inline(always)]
-    fn apply(self, x: T) -> U {
-        self.0.apply(self.1, x)
-    }
-}
-
 /// `a + b`.
 pub(crate) struct Add;
 /// `x + number`.
@@ -294,7 +273,7 @@ impl Tensor {
             }
             Operand::Scalar(number) => {
                 let x = self.in_dtype(number.promote(self.dtype()));
-                let out = dispatch_number!("add", x.dtype(), T => map(&x, f::Right(f::Plus, number.cast::<T>())));
+                let out = dispatch_number!("add", x.dtype(), T => map(&x, Right(f::Plus, number.cast::<T>())));
                 out.record(&[&x], || AddScalar, |_| saves![])
             }
         }
@@ -322,7 +301,7 @@ impl Tensor {
             }
             Operand::Scalar(number) => {
                 let x = self.in_dtype(number.promote(self.dtype()));
-                let out = dispatch_number!("sub", x.dtype(), T => map(&x, f::Right(f::Minus, number.cast::<T>())));
+                let out = dispatch_number!("sub", x.dtype(), T => map(&x, Right(f::Minus, number.cast::<T>())));
                 out.record(&[&x], || AddScalar, |_| saves![])
             }
         }
@@ -333,7 +312,7 @@ impl Tensor {
     pub fn rsub(&self, number: impl Into<Scalar>) -> Tensor {
         let number = number.into();
         let x = self.in_dtype(number.promote(self.dtype()));
-        let out = dispatch_number!("rsub", x.dtype(), T => map(&x, f::Left(f::Minus, number.cast::<T>())));
+        let out = dispatch_number!("rsub", x.dtype(), T => map(&x, Left(f::Minus, number.cast::<T>())));
         out.record(&[&x], || SubScalarFrom, |_| saves![])
     }
 
@@ -359,7 +338,7 @@ impl Tensor {
             }
             Operand::Scalar(number) => {
                 let x = self.in_dtype(number.promote(self.dtype()));
-                let out = dispatch_number!("mul", x.dtype(), T => map(&x, f::Right(f::Times, number.cast::<T>())));
+                let out = dispatch_number!("mul", x.dtype(), T => map(&x, Right(f::Times, number.cast::<T>())));
                 out.record(&[&x], || MulScalar(number), |_| saves![])
             }
         }
@@ -389,7 +368,7 @@ impl Tensor {
             }
             Operand::Scalar(number) => {
                 let x = self.in_dtype(number.promote(self.dtype())).to_floating();
-                let out = dispatch_float!("div", x.dtype(), T => map(&x, f::Right(f::Over, number.cast::<T>())));
+                let out = dispatch_float!("div", x.dtype(), T => map(&x, Right(f::Over, number.cast::<T>())));
                 out.record(&[&x], || DivScalar(number), |_| saves![])
             }
         }

@@ -199,7 +199,7 @@ elementary! {
     /// # use tape::Tensor;
     /// assert_eq!(Tensor::from([4.0, 0.25]).rsqrt().to_vec::<f64>(), [0.5, 2.0]);
     /// ```
-    fn rsqrt: Rsqrt, "RsqrtBackward0", |x: T| T::ONE / x.sqrt();
+    fn rsqrt: Rsqrt, "RsqrtBackward0", inverse_sqrt;
         output, |grad, y| -0.5 * grad * (y * y * y);
         samples 0.5, 2.0;
 
@@ -243,6 +243,11 @@ elementary! {
     fn erfc: Erfc, "ErfcBackward0", VMath::erfc;
         input, |grad, x| -FRAC_2_SQRT_PI * (-(x * x)).exp() * grad, unfused;
         samples -2.0, 2.0;
+}
+
+#[inline(always)]
+fn inverse_sqrt<T: Float>(x: T) -> T {
+    T::ONE / x.sqrt()
 }
 
 /// `log(1 + e^(beta x)) / beta`, and `x` itself above a threshold.

@@ -22,7 +22,10 @@ impl Op for Sum {
         if self.kept.iter().all(|&size| size == 1) { "SumBackward0" } else { "SumBackward1" }
     }
     fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
-        gradients![rule; grad.reshape_to(&self.kept).expand_to(self.input.clone())]
+        let whole = self.kept.iter().all(|&size| size == 1);
+        // A scalar broadcasts from any number of dimensions.
+        let grad = if whole { grad.reshape_to(&[]) } else { grad.reshape_to(&self.kept) };
+        gradients![rule; grad.expand_to(self.input.clone())]
     }
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {

@@ -2,7 +2,8 @@
 
 use crate::autograd::{Edge, is_grad_enabled, no_grad};
 use crate::dtype::{dispatch, dispatch_float, dispatch_number};
-use crate::kernel::copy;
+use crate::kernel::{copy, map};
+use crate::ops::arithmetic::f;
 use crate::storage::build;
 use crate::{Element, Scalar, Tensor};
 
@@ -192,9 +193,20 @@ impl Tensor {
     /// Adds `other` (same shape and dtype) into this tensor's memory without recording: how gradients
     /// accumulate.
     pub(crate) fn add_in_place(&self, other: &Tensor) {
-        let other = if other.shares_storage(self) { no_grad(|| other.detach().copy()) } else { other.dense() };
-        dispatch_number!("gradient accumulation", self.dtype(), T => self.write_with::<T, T>(&other, |target, source| {
-            copy::update(&source.data[..other.numel()], target, |new: T, old: T| old + new);
+        if other.shares_storage(self) {
+            return self.add_in_place(&no_grad(|| other.detach().copy()));
+        }
+        if !other.is_contiguous() {
+            return self.add_in_place(&other.dense());
+        }
+        let numel = other.numel();
+        dispatch_number!("gradient accumulation", self.dtype(), T => self.write_with::<T, T>(other, |target, source| {
+            let source = &source.data[..numel];
+            if self.is_contiguous() {
+                map::binary_in_place(&mut target.data[..numel], source, f::Plus);
+            } else {
+                copy::update(source, target, |new: T, old: T| old + new);
+            }
         }));
     }
 

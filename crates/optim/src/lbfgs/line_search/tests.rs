@@ -50,8 +50,8 @@ fn more_thuente(which: usize, a: f64) -> (f64, f64) {
     }
 }
 
-/// Accepted steps and evaluations of minFunc's search, of which torch's is a port, on the same rows: function, first
-/// step, accepted step, evaluations.
+/// Accepted steps and evaluations of minFunc's search, of which torch's is a port, on the same rows:
+/// function, first step, accepted step, evaluations.
 const MINFUNC: [(usize, f64, f64, usize); 24] = [
     (1, 1e-3, 1.4218, 6),
     (1, 0.1, 1.4218, 4),

@@ -16,7 +16,8 @@ impl Numbers {
     }
 }
 
-/// `H = gamma I`, then for each pair `H <- (I - rho s y') H (I - rho y s') + rho s s'` (Nocedal & Wright, eq. 7.16).
+/// `H = gamma I`, then for each pair `H <- (I - rho s y') H (I - rho y s') + rho s s'` (Nocedal & Wright, eq.
+/// 7.16).
 fn dense(pairs: &[(Vec<f64>, Vec<f64>)], n: usize) -> Vec<Vec<f64>> {
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     let gamma = pairs.last().map_or(1.0, |(s, y)| dot(s, y) / dot(y, y));
