@@ -153,7 +153,7 @@ impl ParamGroup {
             Naming::Named(names) => self.set("param_names", names.clone()),
             Naming::Unnamed => {}
         }
-        if let Some(index) = self.params().iter().position(|p| !p.is_leaf()) {
+        if let Some(index) = self.params().iter().position(|p| !p.is_leaf() && !p.retains_grad()) {
             return Err(Error::NonLeaf { index });
         }
         let mut options = self.lock();

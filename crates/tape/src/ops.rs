@@ -36,15 +36,24 @@ macro_rules! operations {
 
 operations! {
     arithmetic: Add AddScalar Sub SubScalarFrom Mul MulScalar Div DivScalar Neg Reciprocal;
+    bound: Clamp ClampTensors ClampMin ClampMax Maximum Minimum Fmax Fmin;
     cast: Cast Copy;
-    in_place: ;
-    index: TakeRows PutRows;
+    compare: ;
+    elementary: Exp Exp2 Expm1 Log Log2 Log10 Log1p Sqrt Rsqrt Sigmoid LogSigmoid Erf Erfc Softplus;
+    extremum: Extreme ExtremeOver ExtremeAlong;
     gather: Gather ScatterAdd IndexSelect IndexAdd;
     history: AsStrided AsStridedBackward StridedScatter;
+    in_place: ;
+    index: TakeRows PutRows;
     join: Cat Stack;
+    loss: CrossEntropy NllLoss MseLoss;
     matmul: Dot MatMul Linear;
-    power: PowScalar;
+    piecewise: Relu Abs Sign Floor Ceil Round Trunc;
+    power: PowScalar Pow ScalarPow;
+    select: Where WhereNumber MaskedSelect MaskedPut;
+    softmax: Softmax LogSoftmax LogSumExp;
     sum: Sum Expand;
+    trigonometric: Tanh Sinh Cosh Asin Acos Atan Sin Cos Tan Atan2;
     view: Reshape Permute Select SelectBackward Slice SliceBackward;
 }
 

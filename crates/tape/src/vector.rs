@@ -87,10 +87,6 @@ pub fn axpy<T: Float>(alpha: T, x: &[T], y: &mut [T]) {
 pub fn axpy_dot<T: Float>(alpha: T, x: &[T], y: &mut [T], z: &[T]) -> T {
     same_length("axpy_dot", x.len(), y.len());
     same_length("axpy_dot", y.len(), z.len());
-    if y.len() <= 3 {
-        axpy(alpha, x, y);
-        return dot(z, y);
-    }
     run(AxpyDot { alpha, x, y, z })
 }
 
@@ -511,7 +507,26 @@ impl<T: Float> Kernel for AxpyDot<'_, T> {
 
     #[inline(always)]
     fn run(self) -> T {
-        fold_lanes::<T, Product>(self.y.len(), self)
+        let update = |x: T, y: T| self.alpha.mul_add(x, y);
+        // Short vectors stay in registers: reading back what was just stored piecewise stalls the pipeline.
+        match (self.x, &mut *self.y, self.z) {
+            ([], ..) => T::ZERO,
+            ([x0], [y0], [z0]) => {
+                *y0 = update(*x0, *y0);
+                *z0 * *y0
+            }
+            ([x0, x1], [y0, y1], [z0, z1]) => {
+                let (a, b) = (update(*x0, *y0), update(*x1, *y1));
+                (*y0, *y1) = (a, b);
+                *z0 * a + *z1 * b
+            }
+            ([x0, x1, x2], [y0, y1, y2], [z0, z1, z2]) => {
+                let (a, b, c) = (update(*x0, *y0), update(*x1, *y1), update(*x2, *y2));
+                (*y0, *y1, *y2) = (a, b, c);
+                *z0 * a + *z1 * b + *z2 * c
+            }
+            _ => fold_lanes::<T, Product>(self.y.len(), self),
+        }
     }
 }
 

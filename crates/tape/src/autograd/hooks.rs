@@ -68,13 +68,15 @@ impl NodeHooks {
     }
 
     pub fn retain(&self, output: u32, tensor: &Tensor) {
-        let mut retained = self.retained.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = |entry: &(u32, Weak<crate::tensor::Inner>)| {
-            entry.1.upgrade().is_some_and(|inner| Arc::ptr_eq(&inner, &tensor.inner))
-        };
-        if !retained.iter().any(known) {
+        if !self.retains(tensor) {
+            let mut retained = self.retained.lock().unwrap_or_else(PoisonError::into_inner);
             retained.push((output, Arc::downgrade(&tensor.inner)));
         }
+    }
+
+    pub fn retains(&self, tensor: &Tensor) -> bool {
+        let retained = self.retained.lock().unwrap_or_else(PoisonError::into_inner);
+        retained.iter().any(|(_, weak)| std::ptr::eq(weak.as_ptr(), Arc::as_ptr(&tensor.inner)))
     }
 
     /// The gradient of an output after its hooks; retained gradients see the value after all hooks,

@@ -159,6 +159,14 @@ impl Tensor {
         self.clone()
     }
 
+    /// Whether [`retain_grad`](Tensor::retain_grad) was called on this tensor, which is not a leaf.
+    pub fn retains_grad(&self) -> bool {
+        match self.edge() {
+            Some(Edge::Node(node, _)) => node.hooks.get().is_some_and(|hooks| hooks.retains(self)),
+            _ => false,
+        }
+    }
+
     /// Calls `hook` with the gradient of this tensor in each backward pass, before the gradient is
     /// accumulated or passed on; a returned tensor replaces it. Hooks run in order of registration.
     ///

@@ -123,6 +123,8 @@ pub(crate) struct Node<O: ?Sized = dyn Op> {
     /// Whether anything was saved: nothing to lock, check or free otherwise.
     saves: bool,
     saved: Mutex<SavedState>,
+    /// Fields are dropped in order: this one after all that may free other nodes.
+    _end_of_drop: EndOfDrop,
     pub hooks: OnceLock<Box<NodeHooks>>,
     pub op: O,
 }
@@ -164,6 +166,7 @@ impl Node {
             outputs,
             saves: !saved.is_empty(),
             saved: Mutex::new(SavedState::Held(saved)),
+            _end_of_drop: EndOfDrop,
             hooks: OnceLock::new(),
             op,
         })
@@ -334,20 +337,28 @@ impl<O: ?Sized> Drop for Node<O> {
     /// A chain of a million nodes would free itself by a million nested drops; beyond a small depth the
     /// contents are queued for the outermost drop instead.
     fn drop(&mut self) {
-        let saved = self.saved.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let owned = Owned {
-            _edges: std::mem::take(&mut self.edges),
-            _saved: std::mem::replace(saved, SavedState::Freed),
-        };
         let depth = DEPTH.get();
+        DEPTH.set(depth + 1);
         if depth >= DROP_DEPTH {
+            let saved = self.saved.get_mut().unwrap_or_else(PoisonError::into_inner);
+            let owned = Owned {
+                _edges: std::mem::take(&mut self.edges),
+                _saved: std::mem::replace(saved, SavedState::Freed),
+            };
             // Without the queue (the thread is ending) the stack has to do.
             let _ = QUEUE.try_with(|queue| queue.borrow_mut().push(owned));
-            return;
         }
-        DEPTH.set(depth + 1);
-        drop(owned);
+    }
+}
+
+/// Counts the end of a node's drop, and empties the queue at the end of the outermost one.
+struct EndOfDrop;
+
+impl Drop for EndOfDrop {
+    fn drop(&mut self) {
+        let depth = DEPTH.get() - 1;
         if depth == 0 {
+            // Still inside a drop as far as those of the queue are concerned.
             while let Ok(Some(next)) = QUEUE.try_with(|queue| queue.borrow_mut().pop()) {
                 drop(next);
             }

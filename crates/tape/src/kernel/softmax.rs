@@ -237,9 +237,9 @@ pub(crate) fn along<T: Float, F: Along<T>>(axis: Axis, a: &[T], b: &[T], out: &m
     let (lines, out_len) = (if inner > 1 { inner } else { 1 }, if F::REDUCES { 1 } else { len });
     let work = |(first, out): (usize, &mut [T])| {
         let count = out.len() / (lines * out_len);
-        let part = |x: &'_ [T]| first * lines * len..(first + count) * lines * len.min(x.len());
-        let a = &a[part(a)];
-        let b = if F::BINARY { &b[part(b)] } else { b };
+        let part = first * lines * len..(first + count) * lines * len;
+        let a = &a[part.clone()];
+        let b = if F::BINARY { &b[part] } else { b };
         if inner > 1 {
             dispatch(Strided { len, inner, a, b, out, f });
         } else if len <= SHORT && outer >= LANES {
@@ -251,8 +251,8 @@ pub(crate) fn along<T: Float, F: Along<T>>(axis: Axis, a: &[T], b: &[T], out: &m
     if !parallel {
         return work((0, out));
     }
-    let blocks = (GRAIN / (len * lines)).max(1).next_multiple_of(LANES);
-    let blocks = if inner > 1 || len > SHORT { (GRAIN / (len * lines)).max(1) } else { blocks };
+    let blocks = (GRAIN / (len * lines)).max(1);
+    let blocks = if lines == 1 && len <= SHORT { blocks.next_multiple_of(LANES) } else { blocks };
     let pieces = out.par_chunks_mut(blocks * lines * out_len).enumerate();
     pieces.for_each(|(piece, out)| work((piece * blocks, out)));
 }

@@ -1,10 +1,9 @@
 //! Comparisons, logic and classification of elements; their results are booleans and have no history.
 
-use super::arithmetic::f;
 use crate::dtype::dispatch;
 use crate::kernel::map::{Binary, Unary};
 use crate::kernel::reduce::{self, Combine};
-use crate::op::{Operand, map, promoted, zip};
+use crate::op::{Operand, Right, map, promoted, zip};
 use crate::shape::{Dims, Ints, dim_mask};
 use crate::storage::build;
 use crate::{DType, Element, Tensor};
@@ -26,7 +25,7 @@ macro_rules! comparisons {
         impl Tensor {
             $(#[$doc])*
             #[track_caller]
-            pub fn $method(&self, other: impl Into<Operand>) -> Tensor {
+            pub fn $method<'a>(&self, other: impl Into<Operand<'a>>) -> Tensor {
                 match other.into() {
                     Operand::Tensor(other) if self.dtype() == other.dtype() => dispatch!(self.dtype(), T => {
                         zip::<T, T, bool, _>(stringify!($method), self, &other, $function)
@@ -36,8 +35,8 @@ macro_rules! comparisons {
                         a.$method(b)
                     }
                     Operand::Scalar(number) => {
-                        let x = self.to_dtype(number.promote(self.dtype()));
-                        dispatch!(x.dtype(), T => map(&x, f::Right($function, number.cast::<T>())))
+                        let x = self.in_dtype(number.promote(self.dtype()));
+                        dispatch!(x.dtype(), T => map(&x, Right($function, number.cast::<T>())))
                     }
                 }
             }
@@ -249,7 +248,7 @@ impl Tensor {
     /// assert_eq!(Tensor::from([0.0, 2.0]).logical_not().to_vec::<bool>(), [true, false]);
     /// ```
     pub fn logical_not(&self) -> Tensor {
-        dispatch!(self.dtype(), T => map(self, f::Right(Equal, T::default())))
+        dispatch!(self.dtype(), T => map(self, Right(Equal, T::default())))
     }
 
     /// Whether each element is NaN.
@@ -296,7 +295,11 @@ impl Tensor {
     #[track_caller]
     pub fn isclose(&self, other: &Tensor, rtol: f64, atol: f64) -> Tensor {
         if self.dtype() != other.dtype() {
-            panic!("isclose: {} did not match {}; convert one of them with to_dtype", self.dtype(), other.dtype());
+            panic!(
+                "isclose: {} did not match {}; convert one of them with to_dtype",
+                self.dtype(),
+                other.dtype()
+            );
         }
         if !(rtol >= 0.0 && atol >= 0.0) {
             panic!("isclose: rtol and atol must be greater than or equal to zero, but got {rtol} and {atol}");
@@ -469,7 +472,9 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "isclose: rtol and atol must be greater than or equal to zero, but got -1 and 0")]
+    #[should_panic(
+        expected = "isclose: rtol and atol must be greater than or equal to zero, but got -1 and 0"
+    )]
     fn closeness_needs_tolerances() {
         Tensor::from([1.0]).allclose(&Tensor::from([1.0]), -1.0, 0.0);
     }

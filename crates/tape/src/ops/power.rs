@@ -1,12 +1,12 @@
 //! Powers.
 
-use super::arithmetic::f;
+use super::arithmetic::f::Invert;
 use super::elementary::Derivative;
 use crate::autograd::{Gradients, Op, Rule, Saved, gradients, no_grad, saves};
 use crate::dtype::dispatch_float;
 use crate::kernel::map::{Binary, Unary};
 use crate::kernel::vmath::VMath;
-use crate::op::{Operand, fused2, map, promoted, zip};
+use crate::op::{Left, Operand, Right, fused2, map, promoted, zip};
 use crate::{DType, Float, Scalar, Tensor};
 
 /// `x^p` for a number `p`.
@@ -177,7 +177,7 @@ fn power(x: &Tensor, p: Scalar) -> Tensor {
                 "pow: Integers to negative integer powers are not allowed (exponent {exponent}); convert with double() first"
             );
         }
-        return map(x, crate::op::Right(Power, exponent));
+        return map(x, Right(Power, exponent));
     }
     let exponent = p.to_f64();
     dispatch_float!("pow", x.dtype(), T => match exponent {
@@ -187,9 +187,9 @@ fn power(x: &Tensor, p: Scalar) -> Tensor {
         3.0 => map::<T, T, _>(x, Cube),
         0.5 => map::<T, T, _>(x, Root),
         -0.5 => map::<T, T, _>(x, InverseRoot),
-        -1.0 => map::<T, T, _>(x, f::Invert),
+        -1.0 => map::<T, T, _>(x, Invert),
         -2.0 => map::<T, T, _>(x, InverseSquare),
-        _ => map(x, crate::op::Right(Power, exponent as T)),
+        _ => map(x, Right(Power, exponent as T)),
     })
 }
 
@@ -209,17 +209,18 @@ impl Tensor {
     /// # Panics
     /// If the shapes do not broadcast, or integers are raised to a negative integer number.
     #[track_caller]
-    pub fn pow(&self, exponent: impl Into<Operand>) -> Tensor {
+    pub fn pow<'a>(&self, exponent: impl Into<Operand<'a>>) -> Tensor {
         match exponent.into() {
             Operand::Scalar(p) => {
-                let x = self.to_dtype(p.promote(self.dtype()));
+                let x = self.in_dtype(p.promote(self.dtype()));
                 power(&x, p).record(&[&x], || PowScalar(p), |_| saves![&x])
             }
             Operand::Tensor(p) if self.dtype() == p.dtype() => {
                 if self.dtype() == DType::I64 {
                     return zip::<i64, i64, i64, _>("pow", self, &p, Power);
                 }
-                let out = dispatch_float!("pow", self.dtype(), T => zip::<T, T, T, _>("pow", self, &p, Power));
+                let out =
+                    dispatch_float!("pow", self.dtype(), T => zip::<T, T, T, _>("pow", self, &p, Power));
                 out.record(
                     &[self, &p],
                     || Pow,
@@ -246,11 +247,11 @@ impl Tensor {
     #[track_caller]
     pub fn rpow(&self, base: impl Into<Scalar>) -> Tensor {
         let base = base.into();
-        let p = self.to_dtype(base.promote(self.dtype()));
+        let p = self.in_dtype(base.promote(self.dtype()));
         if p.dtype() == DType::I64 {
-            return map(&p, crate::op::Left(Power, base.cast::<i64>()));
+            return map(&p, Left(Power, base.cast::<i64>()));
         }
-        let out = dispatch_float!("pow", p.dtype(), T => map(&p, crate::op::Left(Power, base.cast::<T>())));
+        let out = dispatch_float!("pow", p.dtype(), T => map(&p, Left(Power, base.cast::<T>())));
         out.record(
             &[&p],
             || ScalarPow(base),
@@ -274,7 +275,8 @@ mod tests {
     #[track_caller]
     fn assert_same(found: &Tensor, expected: &[f64]) {
         let found = found.to_vec::<f64>();
-        let same = |(a, b): (&f64, &f64)| (a.is_nan() && b.is_nan()) || a == b || (a - b).abs() <= 1e-15 * b.abs();
+        let same =
+            |(a, b): (&f64, &f64)| (a.is_nan() && b.is_nan()) || a == b || (a - b).abs() <= 1e-15 * b.abs();
         assert!(found.iter().zip(expected).all(same), "{found:?} against {expected:?}");
     }
 

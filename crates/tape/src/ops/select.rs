@@ -2,12 +2,12 @@
 
 use crate::autograd::{Gradients, Op, Rule, gradients, saves};
 use crate::dtype::{dispatch, dispatch_number};
+use crate::kernel::Strided;
 use crate::kernel::map::{self, Binary, Ternary};
 use crate::op::{Operand, promoted, zip};
 use crate::shape::{Dims, broadcast, broadcast_strides};
 use crate::storage::build;
 use crate::{DType, Element, Scalar, Tensor};
-use crate::kernel::Strided;
 
 /// `a` where the condition holds, else `b`; holds torch's name of the node.
 pub(crate) struct Where(&'static str);
@@ -159,7 +159,10 @@ fn choose(op: &str, condition: &Tensor, a: &Tensor, b: &Tensor, name: &'static s
 #[track_caller]
 fn check_mask(op: &str, what: &str, mask: &Tensor) {
     if mask.dtype() != DType::Bool {
-        panic!("{op}: expected {what} to be a boolean tensor, but got dtype {}; make it with a comparison", mask.dtype());
+        panic!(
+            "{op}: expected {what} to be a boolean tensor, but got dtype {}; make it with a comparison",
+            mask.dtype()
+        );
     }
 }
 
@@ -179,7 +182,11 @@ impl Tensor {
     /// # Panics
     /// If the condition is not boolean or the shapes do not broadcast.
     #[track_caller]
-    pub fn where_(condition: &Tensor, a: impl Into<Operand>, b: impl Into<Operand>) -> Tensor {
+    pub fn where_<'a, 'b>(
+        condition: &Tensor,
+        a: impl Into<Operand<'a>>,
+        b: impl Into<Operand<'b>>,
+    ) -> Tensor {
         const NAME: &str = "WhereBackward0";
         check_mask("where", "condition", condition);
         match (a.into(), b.into()) {
@@ -188,11 +195,11 @@ impl Tensor {
                 choose("where", condition, &a, &b, NAME)
             }
             (Operand::Tensor(a), Operand::Scalar(b)) => {
-                let a = a.to_dtype(b.promote(a.dtype()));
+                let a = a.in_dtype(b.promote(a.dtype()));
                 fill("where", condition, &a, true, b, NAME)
             }
             (Operand::Scalar(a), Operand::Tensor(b)) => {
-                let b = b.to_dtype(a.promote(b.dtype()));
+                let b = b.in_dtype(a.promote(b.dtype()));
                 fill("where", condition, &b, false, a, NAME)
             }
             (Operand::Scalar(a), Operand::Scalar(b)) => {
@@ -214,7 +221,7 @@ impl Tensor {
     /// # Panics
     /// If the mask is not boolean, the shapes do not broadcast, or the value has dimensions.
     #[track_caller]
-    pub fn masked_fill(&self, mask: &Tensor, value: impl Into<Operand>) -> Tensor {
+    pub fn masked_fill<'a>(&self, mask: &Tensor, value: impl Into<Operand<'a>>) -> Tensor {
         check_mask("masked_fill", "mask", mask);
         match value.into() {
             Operand::Scalar(value) => fill("masked_fill", mask, self, false, value, "MaskedFillBackward0"),
@@ -351,7 +358,9 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "masked_fill: only supports a 0-dimensional value tensor, but got tensor with 1 dim")]
+    #[should_panic(
+        expected = "masked_fill: only supports a 0-dimensional value tensor, but got tensor with 1 dim"
+    )]
     fn fill_values_have_no_dimensions() {
         Tensor::from([1.0]).masked_fill(&Tensor::from([true]), &Tensor::from([1.0]));
     }
