@@ -2,13 +2,18 @@
 
     pip install torch==2.8.0 numpy
     python benches/compare.py               # every item, about ten minutes
-    python benches/compare.py fit matmul    # those whose name contains a word
+    python benches/compare.py fits matmul   # those whose group or name contains a word
 
 Both programs stay alive and are idle while the other one has its turn. A cell is the median over the turns of
 the median within a turn; "spread" is the distance of the slowest from the fastest turn, as part of the median,
 of ours and of torch.
+
+torch's threads wait for each other by spinning: a foreign process on one of their cores makes them ten to a
+thousand times slower. So a turn during which other processes used the machine is repeated (Linux only), and
+the table says where that did not help.
 """
 
+import json
 import os
 import pathlib
 import statistics
@@ -19,8 +24,10 @@ import time
 TURNS = 5
 SECONDS = 0.4  # per turn
 PAUSE = 0.05  # lets the other side's worker threads fall asleep
+FOREIGN = 0.05  # cores that other processes may use during a turn
+RETRIES = 40
 HERE = pathlib.Path(__file__).parent
-OURS = ["cargo", "bench", "--quiet", "--bench", "compare", "--"]
+STAT = pathlib.Path("/proc/stat")
 
 
 class Program:
@@ -28,15 +35,44 @@ class Program:
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, cwd=HERE.parent
         )
+        self.disturbed = 0
 
-    def time(self, name):
-        """Seconds, and iterations and evaluations where the item counts them."""
-        time.sleep(PAUSE)
-        self.process.stdin.write(f"{name} {SECONDS}\n")
+    def ask(self, name, seconds):
+        self.process.stdin.write(f"{name} {seconds}\n")
         answer = self.process.stdout.readline().split()
         if not answer or answer[0] != name:
             raise SystemExit(f"{self.process.args}: no answer to {name}")
+        return answer
+
+    def turn(self, name):
+        """Seconds, and iterations and evaluations where the item counts them."""
+        for attempt in range(RETRIES):
+            time.sleep(PAUSE if attempt == 0 else 1)
+            before = self.foreign_seconds(), time.perf_counter()
+            answer = self.ask(name, SECONDS)
+            foreign = (self.foreign_seconds() - before[0]) / (time.perf_counter() - before[1])
+            if foreign <= FOREIGN:
+                break
+        else:
+            self.disturbed += 1
         return float(answer[1]), "/".join(answer[4:])
+
+    def foreign_seconds(self):
+        """Time that all cores have spent on anything but this program and idleness."""
+        if not STAT.exists():
+            return 0.0
+        user, nice, system, _, _, irq, softirq, *_ = map(int, STAT.read_text().splitlines()[0].split()[1:])
+        own = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        ticks = user + nice + system + irq + softirq - int(own[11]) - int(own[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def build():
+    """The bench program `compare`."""
+    command = ["cargo", "bench", "--quiet", "--no-run", "--bench", "compare", "--message-format=json"]
+    lines = subprocess.run(command, cwd=HERE.parent, check=True, stdout=subprocess.PIPE, text=True).stdout
+    messages = [json.loads(line) for line in lines.splitlines()]
+    return next(m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == "compare")
 
 
 def readable(seconds):
@@ -52,23 +88,32 @@ def spread(times):
 
 def main():
     words = sys.argv[1:]
-    names = subprocess.run([*OURS, "--names"], cwd=HERE.parent, check=True, capture_output=True, text=True)
-    names = [name for name in names.stdout.split() if not words or any(word in name for word in words)]
-    ours = Program([*OURS, "--serve"])
+    program = build()
+    names = subprocess.run([program, "--names"], check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    ours = Program([program, "--serve"])
     torch = Program([sys.executable, str(HERE / "torch_reference.py"), "--serve"])
-    print(f"load before: {os.getloadavg()[0]:.2f}\n", file=sys.stderr)
+    print(f"load before: {os.getloadavg()[0]:.2f}", file=sys.stderr)
     print("| item | wolfe | torch | torch / wolfe | spread | iterations/evaluations |")
     print("|---|---|---|---|---|---|")
-    for name in names:
-        a, b = [], []
-        for _ in range(TURNS):
-            a.append(ours.time(name))
-            b.append(torch.time(name))
-        x, y = ([seconds for seconds, _ in times] for times in (a, b))
-        counts = "" if not a[0][1] else a[0][1] if a[0][1] == b[0][1] else f"{a[0][1]}, torch {b[0][1]}"
+    for line in names:
+        if words and not any(word in line for word in words):
+            continue
+        name = line.split()[1]
+        ours.disturbed = torch.disturbed = 0
+        ours.ask(name, 0)
+        torch.ask(name, 0)
+        turns = [(ours.turn(name), torch.turn(name)) for _ in range(TURNS)]
+        (_, a), (_, b) = turns[0]
+        counts = a if a == b else f"{a}, torch {b}"
+        x, y = [left for (left, _), _ in turns], [right for _, (right, _) in turns]
         left, right = statistics.median(x), statistics.median(y)
-        row = f"| `{name}` | {readable(left)} | {readable(right)} | {right / left:.2f}"
-        print(f"{row} | {spread(x)}, {spread(y)} | {counts} |", flush=True)
+        noise = f"{spread(x)}, {spread(y)}"
+        if ours.disturbed or torch.disturbed:
+            noise += f"; {ours.disturbed} and {torch.disturbed} of {TURNS} turns disturbed"
+        print(
+            f"| `{name}` | {readable(left)} | {readable(right)} | {right / left:.2f} | {noise} | {counts} |",
+            flush=True,
+        )
     print(f"load after: {os.getloadavg()[0]:.2f}", file=sys.stderr)
 
 

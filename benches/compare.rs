@@ -1,15 +1,15 @@
 //! The same items without criterion, for a comparison with another program that takes turns with this one.
 //!
-//! `cargo bench --bench compare -- fit matmul_f32` prints a line for each item whose name contains one of the
-//! words (all of them without words): name, median seconds, fastest, number of samples, iterations and
-//! evaluations of a fit. `--names` lists the items. With `--serve` it reads lines `<name> <seconds to spend>` and answers each with such
-//! a line; that is how `compare.py` drives it.
+//! `cargo bench --bench compare -- fits matmul_f32` prints a line for each item whose group or name contains one
+//! of the words (all of them without words): name, median seconds, fastest, number of samples, iterations and
+//! evaluations of a fit. `--names` lists groups and items. With `--serve` it reads lines `<name> <seconds to
+//! spend>` and answers each with such a line; that is how `compare.py` drives it.
 
 mod work;
 
 use std::io::{BufRead, Write};
 use std::time::{Duration, Instant};
-use work::{Counts, Item, Run};
+use work::{Item, Run};
 
 /// Runs that are timed together last this long at least, so that the clock costs nothing.
 const SAMPLE: Duration = Duration::from_micros(200);
@@ -20,14 +20,15 @@ fn main() -> std::io::Result<()> {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let items = work::items();
     if words.iter().any(|word| word == "--names") {
-        items.iter().for_each(|item| println!("{}", item.name));
+        items.iter().for_each(|item| println!("{} {}", item.group, item.name));
         return Ok(());
     }
     if words.iter().any(|word| word == "--serve") {
         return serve(&items);
     }
     for item in &items {
-        if words.is_empty() || words.iter().any(|word| item.name.contains(word.as_str())) {
+        let named = |word: &String| item.group.contains(word.as_str()) || item.name.contains(word.as_str());
+        if words.is_empty() || words.iter().any(named) {
             println!("{}", measure(item, &mut (item.prepare)(), ALONE));
         }
     }
@@ -75,7 +76,7 @@ fn measure(item: &Item, run: &mut Run, budget: Duration) -> String {
     samples.sort_by(f64::total_cmp);
     let mut line =
         format!("{} {:.4e} {:.4e} {}", item.name, samples[samples.len() / 2], samples[0], samples.len());
-    if let Some(Counts { iterations, evaluations }) = counts {
+    if let Some((iterations, evaluations)) = counts {
         line += &format!(" {iterations} {evaluations}");
     }
     line

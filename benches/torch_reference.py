@@ -194,7 +194,7 @@ def lbfgs_iteration(n, label, history):
                 return loss
 
         def run():
-            before = state.get("n_iter", 0), state["func_evals"]
+            before = state.get("n_iter", 0), state.get("func_evals", 0)
             with torch.no_grad():
                 p.copy_(start)
             optimizer.step(closure)

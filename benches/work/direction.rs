@@ -13,9 +13,7 @@ const ITERATIONS: usize = 10;
 
 pub fn items() -> Vec<Item> {
     let mut items = Vec::new();
-    for (n, dtype) in
-        [(100, DType::F64), (1000, DType::F64), (10_000, DType::F64), (1_000_000, DType::F32)]
-    {
+    for (n, dtype) in [(100, DType::F64), (1000, DType::F64), (10_000, DType::F64), (1_000_000, DType::F32)] {
         for history in [10, 100] {
             items.push(iteration(n, dtype, history));
         }
@@ -38,7 +36,7 @@ fn iteration(n: usize, dtype: DType, history: usize) -> Item {
             .tolerance_change(0.0)
             .build()
             .expect("one parameter");
-        let mut run = move || {
+        let run = move || {
             no_grad(|| p.copy_(&start));
             let step = optimizer.step(|| {
                 let loss = no_grad(|| {
@@ -52,7 +50,7 @@ fn iteration(n: usize, dtype: DType, history: usize) -> Item {
             step.expect("the closure cannot fail");
             let report = optimizer.report();
             assert_eq!(report.iterations, ITERATIONS, "{report}");
-            super::Counts { iterations: report.iterations, evaluations: report.evaluations }
+            (report.iterations, report.evaluations)
         };
         // Nine of a run's ten iterations store a pair at least.
         for _ in 0..history.div_ceil(ITERATIONS - 2) {

@@ -42,7 +42,7 @@ fn fit(builder: optim::LbfgsBuilder, loss: impl Fn() -> Tensor) -> Counts {
     });
     step.expect("the closure cannot fail");
     let report = optimizer.report();
-    Counts { iterations: report.iterations, evaluations: report.evaluations }
+    (report.iterations, report.evaluations)
 }
 
 /// Nothing but the number of iterations ends the step.

@@ -7,6 +7,7 @@ pub(crate) mod gather;
 pub(crate) mod loss;
 pub(crate) mod map;
 pub(crate) mod matmul;
+pub(crate) mod parallel;
 pub(crate) mod reduce;
 pub(crate) mod rows;
 pub(crate) mod simd;
@@ -44,12 +45,10 @@ pub(crate) struct StridedMut<'a, T> {
 pub(crate) fn is_row_major(shape: &[usize], strides: &[usize]) -> bool {
     let mut expected = 1;
     for (&size, &stride) in shape.iter().zip(strides).rev() {
-        if size == 0 {
-            return true;
-        }
         if size != 1 {
             if stride != expected {
-                return false;
+                // Of no elements, any arrangement is dense.
+                return shape.contains(&0);
             }
             expected *= size;
         }

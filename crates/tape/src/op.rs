@@ -2,7 +2,6 @@
 //! tensors to kernels.
 
 use crate::autograd::is_grad_enabled;
-use crate::buffer::Buffer;
 use crate::dtype::promote;
 use crate::kernel::Strided;
 use crate::kernel::map::{self, Binary, Unary};
@@ -117,18 +116,6 @@ pub(crate) fn map<T: Element, U: Element, F: Unary<T, U>>(x: &Tensor, f: F) -> T
     Tensor::from_buffer(buffer, x.layout().shape.clone())
 }
 
-/// `f` of every element, in the memory of `x` if nobody else can see it; not recorded.
-#[inline]
-pub(crate) fn map_owned<T: Element, F: Unary<T>>(mut x: Tensor, f: F) -> Tensor {
-    match x.exclusive_dense() {
-        Some(buffer) => {
-            map::unary_in_place(buffer.as_mut_slice::<T>(), f);
-            x
-        }
-        None => map::<T, T, F>(&x, f),
-    }
-}
-
 /// `f` of every pair of elements under broadcasting; not recorded.
 #[inline]
 #[track_caller]
@@ -145,19 +132,6 @@ pub(crate) fn zip<A: Element, B: Element, U: Element, F: Binary<A, B, U>>(
         });
         return Tensor::from_buffer(buffer, a.layout().shape.clone());
     }
-    // One operand a single number (a gradient of a sum, say): a loop over the other.
-    if b.is_contiguous() && a.is_uniform_over(b.shape()) {
-        let buffer = build::<U>(b.numel(), |out| {
-            a.with2::<A, B, _>(b, |a, b| map::unary(b, out, Left(f, a.data[0])));
-        });
-        return Tensor::from_buffer(buffer, b.layout().shape.clone());
-    }
-    if a.is_contiguous() && b.is_uniform_over(a.shape()) {
-        let buffer = build::<U>(a.numel(), |out| {
-            a.with2::<A, B, _>(b, |a, b| map::unary(a, out, Right(f, b.data[0])));
-        });
-        return Tensor::from_buffer(buffer, a.layout().shape.clone());
-    }
     let shape = broadcast(op, a.shape(), b.shape());
     let strides_a = broadcast_strides(a.shape(), a.stride(), &shape);
     let strides_b = broadcast_strides(b.shape(), b.stride(), &shape);
@@ -171,8 +145,23 @@ pub(crate) fn zip<A: Element, B: Element, U: Element, F: Binary<A, B, U>>(
     Tensor::from_buffer(buffer, shape)
 }
 
-/// A fused derivative: `f(grad, saved)` in one pass where the result needs no history, else the formula
-/// in tensor operations, which has one.
+/// [`zip`] that is fast where one operand is a single number (a gradient of a sum, say).
+#[inline]
+#[track_caller]
+pub(crate) fn zip_uniform<T: Element, F: Binary<T>>(op: &str, a: &Tensor, b: &Tensor, f: F) -> Tensor {
+    if b.is_contiguous() && !a.is_contiguous() && a.is_uniform_over(b.shape()) {
+        let number = a.with::<T, _>(|a| a.data[0]);
+        return map(b, Left(f, number));
+    }
+    if a.is_contiguous() && !b.is_contiguous() && b.is_uniform_over(a.shape()) {
+        let number = b.with::<T, _>(|b| b.data[0]);
+        return map(a, Right(f, number));
+    }
+    zip::<T, T, T, F>(op, a, b, f)
+}
+
+/// A fused derivative: `f(grad, saved)` in one pass over dense operands where the result needs no
+/// history, else the formula in tensor operations, which has one.
 #[inline]
 pub(crate) fn fused2<F: Binary<f32> + Binary<f64>>(
     grad: &Tensor,
@@ -184,10 +173,20 @@ pub(crate) fn fused2<F: Binary<f32> + Binary<f64>>(
         return formula();
     }
     match grad.dtype() {
-        DType::F32 => zip::<f32, f32, f32, F>("backward", grad, saved, f),
-        DType::F64 => zip::<f64, f64, f64, F>("backward", grad, saved, f),
+        DType::F32 => zip_dense::<f32, F>(&grad.dense(), &saved.dense(), f),
+        DType::F64 => zip_dense::<f64, F>(&grad.dense(), &saved.dense(), f),
         _ => formula(),
     }
+}
+
+/// `f` of every pair of elements of dense tensors of one shape; not recorded.
+#[inline]
+fn zip_dense<T: Element, F: Binary<T>>(a: &Tensor, b: &Tensor, f: F) -> Tensor {
+    let len = a.numel();
+    let buffer = build::<T>(len, |out| {
+        a.with2::<T, T, _>(b, |a, b| map::binary_slices(&a.data[..len], &b.data[..len], out, f));
+    });
+    Tensor::from_buffer(buffer, a.layout().shape.clone())
 }
 
 /// A binary function with its second argument fixed.
@@ -228,16 +227,5 @@ impl Tensor {
     #[inline]
     pub(crate) fn in_dtype(&self, dtype: DType) -> Cow<'_, Tensor> {
         if dtype == self.dtype() { Cow::Borrowed(self) } else { Cow::Owned(self.to_dtype(dtype)) }
-    }
-
-    /// The memory of a dense tensor that nobody else can reach and that has no history.
-    pub(crate) fn exclusive_dense(&mut self) -> Option<&mut Buffer> {
-        if !self.is_contiguous() || self.requires_grad() {
-            return None;
-        }
-        let inner = std::sync::Arc::get_mut(&mut self.inner)?;
-        let numel: usize = inner.layout.shape.iter().product();
-        let buffer = std::sync::Arc::get_mut(&mut inner.storage)?.exclusive();
-        (inner.layout.offset == 0 && buffer.len() == numel).then_some(buffer)
     }
 }

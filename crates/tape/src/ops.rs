@@ -46,8 +46,9 @@ operations! {
     in_place: ;
     index: TakeRows PutRows;
     join: Cat Stack;
+    linear: Linear;
     loss: CrossEntropy NllLoss MseLoss;
-    matmul: Dot MatMul Linear;
+    matmul: Dot MatMul;
     piecewise: Relu Abs Sign Floor Ceil Round Trunc;
     power: PowScalar Pow ScalarPow;
     select: Where WhereNumber MaskedSelect MaskedPut;

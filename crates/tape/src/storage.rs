@@ -36,12 +36,6 @@ impl Storage {
     pub fn version(&self) -> u32 {
         self.version.load(Ordering::Relaxed)
     }
-
-    /// The buffer, reachable without locking because nobody else holds this storage.
-    #[inline]
-    pub fn exclusive(&mut self) -> &mut Buffer {
-        self.buffer.get_mut().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// A new buffer filled by `fill`, which must write every element it wants defined.

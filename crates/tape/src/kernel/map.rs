@@ -6,8 +6,8 @@
 use super::Strided;
 use super::rows::Rows;
 use super::simd::{Kernel, dispatch};
+use super::parallel::for_chunks;
 use crate::Element;
-use rayon::prelude::*;
 
 /// Elements that one thread works through at a time when a large operation is split. Fixed, although
 /// an elementwise result does not depend on it.
@@ -65,8 +65,7 @@ pub(crate) fn unary<T: Element, U: Element, F: Unary<T, U>>(x: Strided<'_, T>, o
     if out.len() < parallel_from(F::COSTLY) {
         dispatch(Loop(values, out, f));
     } else {
-        let chunks = out.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK));
-        chunks.for_each(|(out, values)| dispatch(Loop(values, out, f)));
+        for_chunks(out, CHUNK, &|start, out| dispatch(Loop(&values[start..start + out.len()], out, f)));
     }
 }
 
@@ -86,7 +85,7 @@ pub(crate) fn unary_in_place<T: Element, F: Unary<T>>(x: &mut [T], f: F) {
     if x.len() < parallel_from(F::COSTLY) {
         dispatch(Loop(x, f));
     } else {
-        x.par_chunks_mut(CHUNK).for_each(|x| dispatch(Loop(x, f)));
+        for_chunks(x, CHUNK, &|_, x| dispatch(Loop(x, f)));
     }
 }
 
@@ -111,8 +110,10 @@ pub(crate) fn binary_slices<A: Element, B: Element, U: Element, F: Binary<A, B, 
     if out.len() < parallel_from(F::COSTLY) {
         dispatch(Loop(a, b, out, f));
     } else {
-        let chunks = out.par_chunks_mut(CHUNK).zip(a.par_chunks(CHUNK)).zip(b.par_chunks(CHUNK));
-        chunks.for_each(|((out, a), b)| dispatch(Loop(a, b, out, f)));
+        for_chunks(out, CHUNK, &|start, out| {
+            let range = start..start + out.len();
+            dispatch(Loop(&a[range.clone()], &b[range], out, f));
+        });
     }
 }
 
@@ -132,8 +133,7 @@ pub(crate) fn binary_in_place<A: Element, B: Element, F: Binary<A, B>>(a: &mut [
     if a.len() < parallel_from(F::COSTLY) {
         dispatch(Loop(a, b, f));
     } else {
-        let chunks = a.par_chunks_mut(CHUNK).zip(b.par_chunks(CHUNK));
-        chunks.for_each(|(a, b)| dispatch(Loop(a, b, f)));
+        for_chunks(a, CHUNK, &|start, a| dispatch(Loop(a, &b[start..start + a.len()], f)));
     }
 }
 
@@ -148,24 +148,19 @@ pub(crate) fn binary<A: Element, B: Element, U: Element, F: Binary<A, B, U>>(
     if rows.len == 0 || out.is_empty() {
         return;
     }
-    for_row_blocks(out, rows.len, F::COSTLY, |out, first| {
+    for_row_blocks(out, rows.len, F::COSTLY, &|first, out| {
         dispatch(RowLoop { a: a.data, b: b.data, out, rows: &rows, first, f });
     });
 }
 
-/// Splits a large output into blocks of whole rows and runs them on several threads.
-fn for_row_blocks<U: Send>(
-    out: &mut [U],
-    row: usize,
-    costly: bool,
-    work: impl Fn(&mut [U], usize) + Sync + Send,
-) {
+/// Splits a large output into blocks of whole rows and runs them on several threads; `work` gets the
+/// number of its first row.
+fn for_row_blocks<U: Send>(out: &mut [U], row: usize, costly: bool, work: &(dyn Fn(usize, &mut [U]) + Sync)) {
     if out.len() < parallel_from(costly) || out.len() == row {
-        return work(out, 0);
+        return work(0, out);
     }
     let rows_per_block = (CHUNK / row).max(1);
-    let blocks = out.par_chunks_mut(rows_per_block * row).enumerate();
-    blocks.for_each(|(block, out)| work(out, block * rows_per_block));
+    for_chunks(out, rows_per_block * row, &|start, out| work(start / row, out));
 }
 
 struct RowLoop<'a, A, B, U, F> {
@@ -228,7 +223,7 @@ pub(crate) fn ternary<A: Element, B: Element, C: Element, U: Element, F: Ternary
         return;
     }
     let operands = (a.data, b.data, c.data);
-    for_row_blocks(out, rows.len, false, |out, first| {
+    for_row_blocks(out, rows.len, false, &|first, out| {
         dispatch(TernaryLoop { operands, out, rows: &rows, first, f });
     });
 }

@@ -48,7 +48,9 @@ impl<const N: usize> Rows<N> {
         let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, self.outer.len());
         let mut offsets = [0; N];
         let mut rest = range.start;
-        for (i, (size, steps)) in self.outer.iter().enumerate().rev() {
+        // An empty walk may have dimensions of size zero, which nothing can be counted in.
+        let dims = if range.is_empty() { 0 } else { self.outer.len() };
+        for (i, (size, steps)) in self.outer[..dims].iter().enumerate().rev() {
             index[i] = rest % size;
             rest /= size;
             for k in 0..N {

@@ -286,11 +286,7 @@ impl<T: Float, F: Along<T>> Kernel for Short<'_, T, F> {
                 transpose(&b[group * LANES * len..][..a.len()], len, &mut other);
             }
             f.run::<false>(&mut tile, &other);
-            for (l, line) in out.chunks_exact_mut(out_len).enumerate() {
-                for (out, lane) in line.iter_mut().zip(&tile) {
-                    *out = lane[l];
-                }
-            }
+            transpose_back(&tile, out_len, out);
         }
     }
 }
@@ -298,9 +294,37 @@ impl<T: Float, F: Along<T>> Kernel for Short<'_, T, F> {
 /// Up to [`LANES`] dense lines as the lanes of a tile.
 #[inline(always)]
 fn transpose<T: Float>(lines: &[T], len: usize, tile: &mut [Lane<T>]) {
+    if lines.len() == LANES * len {
+        for (j, lane) in tile.iter_mut().enumerate().take(len) {
+            for l in 0..LANES {
+                // SAFETY: `j < len` and `l < LANES`, so the index is below `LANES * len`.
+                lane[l] = unsafe { *lines.get_unchecked(l * len + j) };
+            }
+        }
+        return;
+    }
     for (l, line) in lines.chunks_exact(len).enumerate() {
         for (lane, &value) in tile.iter_mut().zip(line) {
             lane[l] = value;
+        }
+    }
+}
+
+/// The lanes of a tile as dense lines.
+#[inline(always)]
+fn transpose_back<T: Float>(tile: &[Lane<T>], len: usize, lines: &mut [T]) {
+    if lines.len() == LANES * len {
+        for (j, lane) in tile.iter().enumerate().take(len) {
+            for l in 0..LANES {
+                // SAFETY: `j < len` and `l < LANES`, so the index is below `LANES * len`.
+                unsafe { *lines.get_unchecked_mut(l * len + j) = lane[l] };
+            }
+        }
+        return;
+    }
+    for (l, line) in lines.chunks_exact_mut(len).enumerate() {
+        for (out, lane) in line.iter_mut().zip(tile) {
+            *out = lane[l];
         }
     }
 }

@@ -6,7 +6,7 @@
 use crate::autograd::{Gradients, Op, Rule, gradients, save_output, saves};
 use crate::dtype::{dispatch_float, dispatch_number};
 use crate::kernel::map::{Binary, Unary};
-use crate::op::{Left, Operand, Right, map, promoted, zip};
+use crate::op::{Left, Operand, Right, map, promoted, zip_uniform};
 use crate::{DType, Element, Float, Scalar, Tensor};
 
 /// The four operations on elements. Floats round, integers wrap.
@@ -264,7 +264,7 @@ impl Tensor {
     pub fn add<'a>(&self, other: impl Into<Operand<'a>>) -> Tensor {
         match other.into() {
             Operand::Tensor(other) if self.dtype() == other.dtype() => {
-                let out = dispatch_number!("add", self.dtype(), T => zip::<T, T, T, _>("add", self, &other, f::Plus));
+                let out = dispatch_number!("add", self.dtype(), T => zip_uniform::<T, _>("add", self, &other, f::Plus));
                 out.record(&[self, &other], || Add, |_| saves![])
             }
             Operand::Tensor(other) => {
@@ -292,7 +292,7 @@ impl Tensor {
     pub fn sub<'a>(&self, other: impl Into<Operand<'a>>) -> Tensor {
         match other.into() {
             Operand::Tensor(other) if self.dtype() == other.dtype() => {
-                let out = dispatch_number!("sub", self.dtype(), T => zip::<T, T, T, _>("sub", self, &other, f::Minus));
+                let out = dispatch_number!("sub", self.dtype(), T => zip_uniform::<T, _>("sub", self, &other, f::Minus));
                 out.record(&[self, &other], || Sub, |_| saves![])
             }
             Operand::Tensor(other) => {
@@ -329,7 +329,7 @@ impl Tensor {
     pub fn mul<'a>(&self, other: impl Into<Operand<'a>>) -> Tensor {
         match other.into() {
             Operand::Tensor(other) if self.dtype() == other.dtype() => {
-                let out = dispatch_number!("mul", self.dtype(), T => zip::<T, T, T, _>("mul", self, &other, f::Times));
+                let out = dispatch_number!("mul", self.dtype(), T => zip_uniform::<T, _>("mul", self, &other, f::Times));
                 out.record(&[self, &other], || Mul, |_| saves![self, &other])
             }
             Operand::Tensor(other) => {
@@ -359,7 +359,7 @@ impl Tensor {
     pub fn div<'a>(&self, other: impl Into<Operand<'a>>) -> Tensor {
         match other.into() {
             Operand::Tensor(other) if self.dtype() == other.dtype() && self.dtype().is_floating_point() => {
-                let out = dispatch_float!("div", self.dtype(), T => zip::<T, T, T, _>("div", self, &other, f::Over));
+                let out = dispatch_float!("div", self.dtype(), T => zip_uniform::<T, _>("div", self, &other, f::Over));
                 out.record(&[self, &other], || Div, |_| saves![self, &other])
             }
             Operand::Tensor(other) => {

@@ -302,7 +302,8 @@ pairwise! {
     /// If the shapes do not broadcast.
     fn minimum: Minimum, Smaller;
 
-    /// The larger of two elements under broadcasting, ignoring NaN. Of equal elements `self` gets the gradient.
+    /// The larger of two elements under broadcasting, ignoring NaN. Of equal elements `self` gets the
+    /// gradient.
     ///
     /// ```
     /// # use tape::Tensor;
@@ -314,7 +315,8 @@ pairwise! {
     /// If the shapes do not broadcast.
     fn fmax: Fmax, LargerNumber;
 
-    /// The smaller of two elements under broadcasting, ignoring NaN. Of equal elements `self` gets the gradient.
+    /// The smaller of two elements under broadcasting, ignoring NaN. Of equal elements `self` gets the
+    /// gradient.
     ///
     /// ```
     /// # use tape::Tensor;
@@ -329,7 +331,7 @@ pairwise! {
 
 impl Tensor {
     /// Every element moved to the nearer limit if it is outside `min..=max`; where `min > max` to `max`.
-    /// A limit is a number, a tensor (under broadcasting), or `None`. NaN stays, and a limit of NaN gives NaN.
+    /// A limit is a number, a tensor (under broadcasting), or `None`. NaN stays; a limit of NaN gives NaN.
     ///
     /// The gradient with respect to `self` is 1 from limit to limit, both included, and 0 outside and at NaN;
     /// a tensor as limit gets the gradient of the elements that were moved to it.

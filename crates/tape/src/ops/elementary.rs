@@ -112,8 +112,8 @@ macro_rules! elementary {
 pub(crate) use elementary;
 
 elementary! {
-    /// `e` to the power of every element. Integers are converted to `float32` first, here and in all functions
-    /// of this family.
+    /// `e` to the power of every element. Integers are converted to `float32` first, here and in all
+    /// functions of this family.
     ///
     /// ```
     /// # use tape::Tensor;
@@ -328,7 +328,7 @@ mod tests {
     fn gradients(x: &[f64], f: impl Fn(&Tensor) -> Tensor) -> [Vec<f64>; 2] {
         [false, true].map(|create_graph| {
             let x = Tensor::from(x).requires_grad_(true);
-            let gradient = crate::grad(&f(&x).sum(), &x).create_graph(create_graph).compute().unwrap();
+            let gradient = crate::grad(f(&x).sum(), &x).create_graph(create_graph).compute().unwrap();
             gradient[0].to_vec::<f64>()
         })
     }

@@ -133,8 +133,8 @@ impl End for Smallest {
 fn check_not_empty(op: &str, x: &Tensor, remedy: &str) {
     if x.numel() == 0 {
         panic!(
-            "{op}: Expected reduction dim to be specified for input.numel() == 0 (shape {:?}). Specify the reduction \
-             dim with {remedy}.",
+            "{op}: Expected reduction dim to be specified for input.numel() == 0 (shape {:?}). Specify the \
+             reduction dim with {remedy}.",
             x.shape()
         );
     }
@@ -249,7 +249,8 @@ fn index_of_all<E: End>(x: &Tensor) -> Tensor {
 }
 
 impl Tensor {
-    /// The largest element, or NaN if there is one. Equal largest elements share the gradient, and so do NaNs.
+    /// The largest element, or NaN if there is one. Equal largest elements share the gradient, and so do
+    /// NaNs.
     ///
     /// ```
     /// # use tape::Tensor;
@@ -263,7 +264,8 @@ impl Tensor {
         extreme_of_all::<Largest>(self)
     }
 
-    /// The smallest element, or NaN if there is one. Equal smallest elements share the gradient, and so do NaNs.
+    /// The smallest element, or NaN if there is one. Equal smallest elements share the gradient, and so do
+    /// NaNs.
     ///
     /// ```
     /// # use tape::Tensor;
@@ -294,8 +296,8 @@ impl Tensor {
         extreme_over::<Largest>(self, dims.into(), keepdim)
     }
 
-    /// The smallest element over dimensions `dims`, or over all for `()`; with `keepdim` they remain with size
-    /// one. NaN wins; equal smallest elements share the gradient.
+    /// The smallest element over dimensions `dims`, or over all for `()`; with `keepdim` they remain with
+    /// size one. NaN wins; equal smallest elements share the gradient.
     ///
     /// ```
     /// # use tape::Tensor;
@@ -310,8 +312,9 @@ impl Tensor {
         extreme_over::<Smallest>(self, dims.into(), keepdim)
     }
 
-    /// The largest elements along dimension `dim` and their indices; with `keepdim` the dimension remains with
-    /// size one. The first of equal elements is taken, the first NaN before all, and gets the whole gradient.
+    /// The largest elements along dimension `dim` and their indices; with `keepdim` the dimension remains
+    /// with size one. The first of equal elements is taken, the first NaN before all, and gets the whole
+    /// gradient.
     ///
     /// ```
     /// # use tape::Tensor;
@@ -326,8 +329,9 @@ impl Tensor {
         extreme_with_index::<Largest>(self, dim, keepdim)
     }
 
-    /// The smallest elements along dimension `dim` and their indices; with `keepdim` the dimension remains with
-    /// size one. The first of equal elements is taken, the first NaN before all, and gets the whole gradient.
+    /// The smallest elements along dimension `dim` and their indices; with `keepdim` the dimension remains
+    /// with size one. The first of equal elements is taken, the first NaN before all, and gets the whole
+    /// gradient.
     ///
     /// ```
     /// # use tape::Tensor;

@@ -32,7 +32,9 @@ impl Op for Gather {
         vec![
             Sample::new([spread(&[3, 4], -1.0, 1.0)], move |x| x[0].gather(0, &index()).pow(2.0)),
             Sample::new([spread(&[4, 3], -1.0, 1.0)], move |x| x[0].t().gather(-1, &index().t())),
-            Sample::new([spread(&[5], -1.0, 1.0)], |x| x[0].take(&Tensor::from([[4i64, -1], [0, 2]])).pow(2.0)),
+            Sample::new([spread(&[5], -1.0, 1.0)], |x| {
+                x[0].take(&Tensor::from([[4i64, -1], [0, 2]])).pow(2.0)
+            }),
             Sample::new([spread(&[], -1.0, 1.0)], |x| x[0].gather(0, &Tensor::from([0i64, 0]))),
             Sample::new([spread(&[2, 3], -1.0, 1.0)], |x| x[0].gather(1, &Tensor::zeros([0, 3], DType::I64))),
         ]
@@ -76,7 +78,9 @@ impl Op for IndexSelect {
             Sample::new([spread(&[3, 2], -1.0, 1.0)], move |x| x[0].index_select(0, &index()).pow(2.0)),
             Sample::new([spread(&[3, 2], -1.0, 1.0)], move |x| x[0].t().index_select(-1, &index())),
             Sample::new([spread(&[3], -1.0, 1.0)], move |x| x[0].index_select(0, &Tensor::from(1i64))),
-            Sample::new([spread(&[3, 2], -1.0, 1.0)], |x| x[0].index_select(0, &Tensor::zeros(0, DType::I64))),
+            Sample::new([spread(&[3, 2], -1.0, 1.0)], |x| {
+                x[0].index_select(0, &Tensor::zeros(0, DType::I64))
+            }),
         ]
     }
 }
@@ -110,8 +114,8 @@ fn at_least_one_dimension(x: &Tensor) -> Tensor {
 fn checked(op: &str, text: &str, index: &Tensor, dim: usize, size: usize) -> Tensor {
     if index.dtype() != DType::I64 {
         panic!(
-            "{op}: {op}(): Expected dtype int64 for index, but got {}; convert it with long() (boolean masks go through \
-             masked_select)",
+            "{op}: {op}(): Expected dtype int64 for index, but got {}; convert it with long() (boolean masks \
+             go through masked_select)",
             index.dtype()
         );
     }
@@ -120,8 +124,8 @@ fn checked(op: &str, text: &str, index: &Tensor, dim: usize, size: usize) -> Ten
     let bad = index.with::<i64, _>(|index| index.data[..index.numel()].iter().find(outside).copied());
     if let Some(bad) = bad {
         panic!(
-            "{op}: {text}index {bad} is out of bounds for dimension {dim} with size {size}; indices run from 0 to size - 1, \
-             negative ones do not count from the end here"
+            "{op}: {text}index {bad} is out of bounds for dimension {dim} with size {size}; indices run from \
+             0 to size - 1, negative ones do not count from the end here"
         );
     }
     index
@@ -134,7 +138,8 @@ const OUT_OF_RANGE: &str = "index out of range in self: ";
 fn check_vector(op: &str, index: &Tensor) {
     if index.dim() > 1 {
         panic!(
-            "{op}: {op}(): Index is supposed to be a vector, but its shape is {:?}; flatten it, or use gather",
+            "{op}: {op}(): Index is supposed to be a vector, but its shape is {:?}; flatten it, or use \
+             gather",
             index.shape()
         );
     }
@@ -178,16 +183,17 @@ impl Tensor {
         let axis = normalize_dim("gather", dim, x.dim());
         if at.dim() != x.dim() {
             panic!(
-                "gather: Index tensor must have the same number of dimensions as input tensor, but their shapes are {:?} \
-                 and {:?}; unsqueeze and expand the index, or use index_select for whole slices",
+                "gather: Index tensor must have the same number of dimensions as input tensor, but their \
+                 shapes are {:?} and {:?}; unsqueeze and expand the index, or use index_select for whole \
+                 slices",
                 index.shape(),
                 self.shape()
             );
         }
         if !fits(&at, &x, Some(axis)) {
             panic!(
-                "gather: Size does not match: expected index {:?} to be no larger than self {:?} apart from dimension \
-                 {axis}; narrow the index",
+                "gather: Size does not match: expected index {:?} to be no larger than self {:?} apart from \
+                 dimension {axis}; narrow the index",
                 index.shape(),
                 self.shape()
             );
@@ -225,8 +231,9 @@ impl Tensor {
         let axis = normalize_dim("scatter_add", dim, x.dim());
         if at.dim() != x.dim() || values.dim() != x.dim() {
             panic!(
-                "scatter_add: Index tensor must have the same number of dimensions as self tensor and src tensor, but \
-                 their shapes are {:?}, {:?} and {:?}; unsqueeze and expand, or use index_add for whole slices",
+                "scatter_add: Index tensor must have the same number of dimensions as self tensor and src \
+                 tensor, but their shapes are {:?}, {:?} and {:?}; unsqueeze and expand, or use index_add \
+                 for whole slices",
                 index.shape(),
                 self.shape(),
                 src.shape()
@@ -234,8 +241,8 @@ impl Tensor {
         }
         if !fits(&at, &x, Some(axis)) || !fits(&at, &values, None) {
             panic!(
-                "scatter_add: Expected index {:?} to be no larger than self {:?} apart from dimension {axis} and to be no \
-                 larger size than src {:?}; narrow the index",
+                "scatter_add: Expected index {:?} to be no larger than self {:?} apart from dimension {axis} \
+                 and to be no larger size than src {:?}; narrow the index",
                 index.shape(),
                 self.shape(),
                 src.shape()
@@ -248,7 +255,9 @@ impl Tensor {
             let strides = crate::shape::row_major(x.shape());
             let buffer = build::<T>(x.numel(), |out| {
                 x.with(|x| copy::to_dense(x, out));
-                values.with2::<T, i64, _>(&at, |values, at| kernel::scatter_add(out, &strides, axis, at, values));
+                values.with2::<T, i64, _>(&at, |values, at| {
+                    kernel::scatter_add(out, &strides, axis, at, values);
+                });
             });
             Tensor::from_buffer(buffer, x.layout().shape.clone())
         });
@@ -273,7 +282,8 @@ impl Tensor {
         let at = checked("index_select", OUT_OF_RANGE, &at_least_one_dimension(index), dim, x.shape()[dim]);
         if self.dim() == 0 && at.numel() != 1 {
             panic!(
-                "index_select: Index to scalar can have only 1 value, got {} value(s); use expand to repeat it",
+                "index_select: Index to scalar can have only 1 value, got {} value(s); use expand to repeat \
+                 it",
                 at.numel()
             );
         }
@@ -316,16 +326,16 @@ impl Tensor {
         expected[dim] = values.shape().get(dim).copied().unwrap_or(0);
         if expected[..] != *values.shape() {
             panic!(
-                "index_add: source tensor shape must match self tensor shape, excluding the specified dimension. Got \
-                 self.shape = {:?} source.shape = {:?} (dimension {dim})",
+                "index_add: source tensor shape must match self tensor shape, excluding the specified \
+                 dimension. Got self.shape = {:?} source.shape = {:?} (dimension {dim})",
                 self.shape(),
                 src.shape()
             );
         }
         if index.numel() != expected[dim] {
             panic!(
-                "index_add: Number of indices ({}) should be equal to source.size(dim): ({}), for dim: {dim}; give one \
-                 index per slice of the source, whose shape is {:?}",
+                "index_add: Number of indices ({}) should be equal to source.size(dim): ({}), for dim: \
+                 {dim}; give one index per slice of the source, whose shape is {:?}",
                 index.numel(),
                 expected[dim],
                 src.shape()
@@ -359,15 +369,18 @@ impl Tensor {
     #[track_caller]
     pub fn take(&self, index: &Tensor) -> Tensor {
         if index.dtype() != DType::I64 {
-            panic!("take: Expected a long tensor for index, but got {}; convert it with long()", index.dtype());
+            panic!(
+                "take: Expected a long tensor for index, but got {}; convert it with long()",
+                index.dtype()
+            );
         }
         let count = self.numel() as i64;
         let mut positions = index.to_vec::<i64>();
         for at in &mut positions {
             if *at < -count || *at >= count {
                 panic!(
-                    "take: out of range: tried to access index {at} on a tensor of {count} elements. (shape {:?}; the index \
-                     counts in row-major order)",
+                    "take: out of range: tried to access index {at} on a tensor of {count} elements. (shape \
+                     {:?}; the index counts in row-major order)",
                     self.shape()
                 );
             }
@@ -406,7 +419,8 @@ mod tests {
             let mut shape = [2, 3, 4];
             shape[dim] = 6;
             let index = indices(&shape, x.shape()[dim]);
-            for (x, index) in [(&x, index.clone()), (&strided, index.transpose(0, 2).copy().transpose(0, 2))] {
+            for (x, index) in [(&x, index.clone()), (&strided, index.transpose(0, 2).copy().transpose(0, 2))]
+            {
                 let (values, at) = (x.to_vec::<f64>(), index.to_vec::<i64>());
                 let source = spread(&[6, 6, 6], 0.0, 1.0);
                 let mut sums = values.clone();
@@ -462,11 +476,20 @@ mod tests {
         assert_eq!(Tensor::from(7.0).gather(0, &zero.reshape(1)).shape(), [1]);
         assert_eq!(Tensor::from([7.0]).gather(0, &zero).item(), 7.0);
         assert_eq!(Tensor::from(7.0).index_select(0, &zero).dim(), 0);
-        assert_eq!(Tensor::from([true, false]).index_select(0, &Tensor::from([1i64])).to_vec::<bool>(), [false]);
-        assert_eq!(Tensor::from([1i64, 2]).index_add(0, &zero, &Tensor::from([5i64])).to_vec::<i64>(), [6, 2]);
+        assert_eq!(
+            Tensor::from([true, false]).index_select(0, &Tensor::from([1i64])).to_vec::<bool>(),
+            [false]
+        );
+        assert_eq!(
+            Tensor::from([1i64, 2]).index_add(0, &zero, &Tensor::from([5i64])).to_vec::<i64>(),
+            [6, 2]
+        );
         let empty = Tensor::zeros([2, 0], DType::F32);
         assert_eq!(empty.index_select(0, &Tensor::from([1i64, 1, 0])).shape(), [3, 0]);
-        assert_eq!(empty.index_add(0, &Tensor::from([1i64]), &Tensor::zeros([1, 0], DType::F32)).shape(), [2, 0]);
+        assert_eq!(
+            empty.index_add(0, &Tensor::from([1i64]), &Tensor::zeros([1, 0], DType::F32)).shape(),
+            [2, 0]
+        );
     }
 
     fn panics_with(text: &str, call: impl FnOnce() -> Tensor) {
@@ -492,13 +515,17 @@ mod tests {
         panics_with("expected index [1, 2] to be no larger than self [3, 1] apart from dimension 0", || {
             x.unsqueeze(1).gather(0, &Tensor::zeros([1, 2], DType::I64))
         });
-        panics_with("Expected self.dtype to be equal to src.dtype", || x.scatter_add(0, &minus, &one.float()));
+        panics_with("Expected self.dtype to be equal to src.dtype", || {
+            x.scatter_add(0, &minus, &one.float())
+        });
         panics_with("to be no larger size than src [1]", || x.scatter_add(0, &Tensor::from([0i64, 1]), &one));
         panics_with("Index is supposed to be a vector", || x.index_select(0, &five.unsqueeze(0)));
         panics_with("Number of indices (1) should be equal to source.size(dim): (3), for dim: 0", || {
             x.index_add(0, &five, &x)
         });
-        panics_with("source tensor shape must match self tensor shape", || x.index_add(0, &five, &x.unsqueeze(0)));
+        panics_with("source tensor shape must match self tensor shape", || {
+            x.index_add(0, &five, &x.unsqueeze(0))
+        });
         panics_with("tried to access index 6 on a tensor of 3 elements", || x.take(&Tensor::from([6i64])));
     }
 }

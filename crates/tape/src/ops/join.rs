@@ -111,8 +111,8 @@ fn check_cat(joined: &[&Tensor], tensors: &[Tensor], dim: usize) {
     for (position, tensor) in tensors.iter().enumerate().filter(|(_, tensor)| !is_nothing(tensor)) {
         if tensor.dim() != first.dim() {
             panic!(
-                "cat: Tensors must have same number of dimensions: got {} and {} (shapes {:?} and {:?}); unsqueeze one \
-                 of them, or stack them",
+                "cat: Tensors must have same number of dimensions: got {} and {} (shapes {:?} and {:?}); \
+                 unsqueeze one of them, or stack them",
                 first.dim(),
                 tensor.dim(),
                 first.shape(),
@@ -122,8 +122,9 @@ fn check_cat(joined: &[&Tensor], tensors: &[Tensor], dim: usize) {
         let mut sizes = first.shape().iter().zip(tensor.shape()).enumerate();
         if let Some((_, (expected, size))) = sizes.find(|&(axis, (a, b))| axis != dim && a != b) {
             panic!(
-                "cat: Sizes of tensors must match except in dimension {dim}. Expected size {expected} but got size {size} \
-                 for tensor number {position} in the list. (shapes {:?} and {:?}; join along the dimension that differs)",
+                "cat: Sizes of tensors must match except in dimension {dim}. Expected size {expected} but \
+                 got size {size} for tensor number {position} in the list. (shapes {:?} and {:?}; join along \
+                 the dimension that differs)",
                 first.shape(),
                 tensor.shape()
             );
@@ -157,8 +158,8 @@ impl Tensor {
         }
         if let Some(position) = tensors.iter().position(|tensor| tensor.dim() == 0) {
             panic!(
-                "cat: zero-dimensional tensor (at position {position}) cannot be concatenated; stack the tensors, or \
-                 unsqueeze(0) it"
+                "cat: zero-dimensional tensor (at position {position}) cannot be concatenated; stack the \
+                 tensors, or unsqueeze(0) it"
             );
         }
         let tensors = promoted(tensors);
@@ -195,8 +196,8 @@ impl Tensor {
         let shape = first.shape();
         if let Some(position) = tensors.iter().position(|tensor| tensor.shape() != shape) {
             panic!(
-                "stack: stack expects each tensor to be equal size, but got {shape:?} at entry 0 and {:?} at entry \
-                 {position}; expand or reshape them to one shape, or cat them",
+                "stack: stack expects each tensor to be equal size, but got {shape:?} at entry 0 and {:?} at \
+                 entry {position}; expand or reshape them to one shape, or cat them",
                 tensors[position].shape()
             );
         }
@@ -224,7 +225,9 @@ impl Tensor {
     pub fn split(&self, size: usize, dim: isize) -> Vec<Tensor> {
         let (axis, total) = self.axis_to_cut("split", dim);
         if size == 0 && total > 0 {
-            panic!("split: split_size can only be 0 if dimension size is 0, but got dimension size of {total}");
+            panic!(
+                "split: split_size can only be 0 if dimension size is 0, but got dimension size of {total}"
+            );
         }
         let count = total.div_ceil(size.max(1)).max(1);
         (0..count).map(|i| self.slice_to(axis, i * size, size.min(total - i * size), 1)).collect()
@@ -247,14 +250,15 @@ impl Tensor {
         let (axis, total) = self.axis_to_cut("split", dim);
         if sizes.iter().any(|&size| size < 0) {
             panic!(
-                "split_sizes: split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={:?}",
+                "split_sizes: split_with_sizes expects split_sizes have only non-negative entries, but got \
+                 split_sizes={:?}",
                 &sizes[..]
             );
         }
         if sizes.iter().sum::<isize>() != total as isize {
             panic!(
-                "split_sizes: split_with_sizes expects split_sizes to sum exactly to {total} (input tensor's size at \
-                 dimension {axis}), but got split_sizes={:?}",
+                "split_sizes: split_with_sizes expects split_sizes to sum exactly to {total} (input tensor's \
+                 size at dimension {axis}), but got split_sizes={:?}",
                 &sizes[..]
             );
         }
@@ -322,8 +326,8 @@ impl Tensor {
         let sizes = sizes.into();
         if sizes.len() < self.dim() {
             panic!(
-                "repeat: Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor; got \
-                 {:?} for shape {:?}: pass one number per dimension, or call tile",
+                "repeat: Number of dimensions of repeat dims can not be smaller than number of dimensions of \
+                 tensor; got {:?} for shape {:?}: pass one number per dimension, or call tile",
                 &sizes[..],
                 self.shape()
             );
@@ -357,7 +361,9 @@ impl Tensor {
         for (i, &count) in repeats.iter().enumerate() {
             let size = if i < lead { 1 } else { self.shape()[i - lead] };
             let Ok(count) = usize::try_from(count) else {
-                panic!("{op}: Trying to create tensor with negative dimension: the numbers of copies are {repeats:?}");
+                panic!(
+                    "{op}: Trying to create tensor with negative dimension: the copies asked for are {repeats:?}"
+                );
             };
             single.extend_from_slice(&[1, size]);
             many.extend_from_slice(&[count, size]);
@@ -412,7 +418,8 @@ mod tests {
                 shape[dim] = size;
                 spread(&shape, low, low + 1.0)
             };
-            let (a, b, c) = (sized(1, 0.0), sized(0, 1.0), sized(3, 2.0).transpose(0, 2).copy().transpose(0, 2));
+            let (a, b, c) =
+                (sized(1, 0.0), sized(0, 1.0), sized(3, 2.0).transpose(0, 2).copy().transpose(0, 2));
             let joined = Tensor::cat(&[&a, &b, &c], dim as isize);
             assert_eq!(joined.to_vec::<f64>(), naive_cat(&[&a, &b, &c], dim));
             let parts = joined.split_sizes([1, 0, 3], dim as isize);
@@ -478,8 +485,10 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "Sizes of tensors must match except in dimension 0. Expected size 2 but got size 3 for \
-                               tensor number 1 in the list.")]
+    #[should_panic(
+        expected = "Sizes of tensors must match except in dimension 0. Expected size 2 but got size 3 for \
+                               tensor number 1 in the list."
+    )]
     fn cat_names_the_sizes_that_differ() {
         Tensor::cat([Tensor::zeros([2, 2], DType::F32), Tensor::zeros([2, 3], DType::F32)], 0);
     }
@@ -497,13 +506,17 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "stack expects each tensor to be equal size, but got [2] at entry 0 and [3] at entry 1")]
+    #[should_panic(
+        expected = "stack expects each tensor to be equal size, but got [2] at entry 0 and [3] at entry 1"
+    )]
     fn stack_names_the_shapes_that_differ() {
         Tensor::stack([Tensor::zeros(2, DType::F32), Tensor::zeros(3, DType::F32)], 0);
     }
 
     #[test]
-    #[should_panic(expected = "sum exactly to 5 (input tensor's size at dimension 0), but got split_sizes=[2, 2]")]
+    #[should_panic(
+        expected = "sum exactly to 5 (input tensor's size at dimension 0), but got split_sizes=[2, 2]"
+    )]
     fn split_sizes_must_add_up() {
         Tensor::arange(0, 5, 1).split_sizes([2, 2], 0);
     }

@@ -18,9 +18,6 @@ pub(crate) struct Dot;
 pub(crate) struct MatMul {
     name: &'static str,
 }
-/// `x @ weight^T`, with or without a bias added to every row.
-pub(crate) struct Linear;
-
 impl Op for Dot {
     fn name(&self) -> &'static str {
         "DotBackward0"
@@ -78,39 +75,8 @@ impl Op for MatMul {
     }
 }
 
-impl Op for Linear {
-    fn name(&self) -> &'static str {
-        "AddmmBackward0"
-    }
-    fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
-        let (x, weight) = (rule.saved(0), rule.saved(1));
-        let mut gradients = gradients![rule; grad.matmul(weight), rows(grad).t().matmul(&rows(x))];
-        if rule.node.edges.len() == 3 {
-            // The engine sums it over the rows.
-            gradients.push(rule.needs(2).then(|| grad.clone()));
-        }
-        gradients
-    }
-    #[cfg(test)]
-    fn samples() -> Vec<crate::op::Sample> {
-        use crate::op::{Sample, spread};
-        let sample = |x: &[usize]| {
-            let inputs = [spread(x, -1.0, 1.0), spread(&[2, 3], -0.9, 0.9), spread(&[2], -0.8, 0.8)];
-            Sample::new(inputs, |x| Tensor::linear(&x[0], &x[1], Some(&x[2])))
-        };
-        let pair = || [spread(&[4, 3], -1.0, 1.0), spread(&[3, 2], -0.9, 0.9)];
-        vec![
-            sample(&[4, 3]),
-            sample(&[3]),
-            sample(&[2, 2, 3]),
-            sample(&[0, 3]),
-            Sample::new(pair(), |x| Tensor::linear(&x[0], &x[1].t(), None)),
-        ]
-    }
-}
-
 /// All but the last dimension merged into one.
-fn rows(x: &Tensor) -> Tensor {
+pub(super) fn rows(x: &Tensor) -> Tensor {
     match x.dim() {
         1 => x.unsqueeze(0),
         2 => x.clone(),
@@ -147,11 +113,11 @@ fn right_gradient(a: &Tensor, b: &Tensor, grad: &Tensor) -> Tensor {
 }
 
 /// Sizes of a product, with vectors as matrices of one row or column.
-struct Sizes {
-    batch: Dims,
-    m: usize,
-    k: usize,
-    n: usize,
+pub(super) struct Sizes {
+    pub batch: Dims,
+    pub m: usize,
+    pub k: usize,
+    pub n: usize,
 }
 
 impl Sizes {
@@ -160,8 +126,8 @@ impl Sizes {
     fn new(a: &Tensor, b: &Tensor) -> Sizes {
         let ([.., ka], [.., last]) = (a.shape(), b.shape()) else {
             panic!(
-                "matmul: both arguments to matmul need to be at least 1D, but they are {}D and {}D; multiply by a \
-                 scalar with mul",
+                "matmul: both arguments to matmul need to be at least 1D, but they are {}D and {}D; multiply \
+                 by a scalar with mul",
                 a.dim(),
                 b.dim()
             );
@@ -203,8 +169,8 @@ fn refuse(a: &Tensor, b: &Tensor, unbroadcast: Option<usize>) -> ! {
             "The batch dimensions of tensor a must match those of tensor b at non-singleton dimension {dim}"
         ),
         ([ka], [kb], _) => format!(
-            "inconsistent tensor size, expected tensor [{ka}] and src [{kb}] to have the same number of elements, but \
-             got {ka} and {kb} elements respectively"
+            "inconsistent tensor size, expected tensor [{ka}] and src [{kb}] to have the same number of \
+             elements, but got {ka} and {kb} elements respectively"
         ),
         ([.., k], [kb], _) => {
             let rows = a.numel() / k.max(&1);
@@ -222,16 +188,17 @@ fn refuse(a: &Tensor, b: &Tensor, unbroadcast: Option<usize>) -> ! {
         ),
     };
     panic!(
-        "matmul: {text}; shapes are {sa:?} and {sb:?}: the last dimension of the first must be the second to last of the \
-         second (transpose(-1, -2) exchanges them) and the dimensions before must broadcast"
+        "matmul: {text}; shapes are {sa:?} and {sb:?}: the last dimension of the first must be the second to \
+         last of the second (transpose(-1, -2) exchanges them) and the dimensions before must broadcast"
     )
 }
 
 #[track_caller]
-fn check_dtypes(op: &str, a: &Tensor, b: &Tensor) {
+pub(super) fn check_dtypes(op: &str, a: &Tensor, b: &Tensor) {
     if a.dtype() != b.dtype() {
         panic!(
-            "{op}: expected m1 and m2 to have the same dtype, but got: {} != {}; convert one of them with to_dtype(DType::{:?})",
+            "{op}: expected m1 and m2 to have the same dtype, but got: {} != {}; convert one of them with \
+             to_dtype(DType::{:?})",
             a.dtype().short_name(),
             b.dtype().short_name(),
             if a.dtype().is_floating_point() { a.dtype() } else { b.dtype() }
@@ -256,7 +223,13 @@ fn batch_strides(x: &Tensor, batch: &[usize]) -> Dims {
 }
 
 /// `start + a @ b`, not recorded. `bias` is added to every row; it is dense if there is one.
-fn product<T: Kernel>(a: &Tensor, b: &Tensor, bias: Option<&Tensor>, sizes: &Sizes, shape: Dims) -> Tensor {
+pub(super) fn product<T: Kernel>(
+    a: &Tensor,
+    b: &Tensor,
+    bias: Option<&Tensor>,
+    sizes: &Sizes,
+    shape: Dims,
+) -> Tensor {
     let (batch_a, batch_b) = (batch_strides(a, &sizes.batch), batch_strides(b, &sizes.batch));
     let (strides_a, strides_b) = (last_strides(a, true), last_strides(b, false));
     let mnk = [sizes.m, sizes.k, sizes.n];
@@ -306,7 +279,8 @@ impl Tensor {
     /// assert_eq!(a.matmul(&a).to_vec::<f64>(), [7.0, 10.0, 15.0, 22.0]);
     /// assert_eq!(a.matmul(&v).to_vec::<f64>(), [-1.0, -1.0]);
     /// assert_eq!(v.matmul(&v).item(), 2.0);
-    /// assert_eq!(Tensor::ones([5, 1, 4, 2], DType::F64).matmul(&Tensor::ones([3, 2, 6], DType::F64)).shape(), [5, 3, 4, 6]);
+    /// let (batch, others) = (Tensor::ones([5, 1, 4, 2], DType::F64), Tensor::ones([3, 2, 6], DType::F64));
+    /// assert_eq!(batch.matmul(&others).shape(), [5, 3, 4, 6]);
     /// ```
     ///
     /// # Panics
@@ -320,7 +294,8 @@ impl Tensor {
             let out = dispatch_float!("matmul", self.dtype(), T => inner_product::<T>(self, other));
             return out.record(&[self, other], || Dot, |_| saves![self, other]);
         }
-        let out = dispatch_number!("matmul", self.dtype(), T => product::<T>(self, other, None, &sizes, shape));
+        let out =
+            dispatch_number!("matmul", self.dtype(), T => product::<T>(self, other, None, &sizes, shape));
         let name = || match (self.dim(), other.dim()) {
             (2, 2) => "MmBackward0",
             (_, 1) | (1, 2) => "MvBackward0",
@@ -359,8 +334,8 @@ impl Tensor {
         self.check_ranks("bmm", other, [3, 3]);
         if self.shape()[0] != other.shape()[0] {
             panic!(
-                "bmm: Expected size for first two dimensions of batch2 tensor to be: [{}, {}] but got: [{}, {}]. (shapes \
-                 {:?} and {:?}; matmul broadcasts a batch of one)",
+                "bmm: Expected size for first two dimensions of batch2 tensor to be: [{}, {}] but got: [{}, \
+                 {}]. (shapes {:?} and {:?}; matmul broadcasts a batch of one)",
                 self.shape()[0],
                 self.shape()[2],
                 other.shape()[0],
@@ -403,51 +378,12 @@ impl Tensor {
         self.unsqueeze(-1).mul(other)
     }
 
-    /// `x @ weight^T + bias`: the layer with `weight` of shape `[out, in]` and `bias` of shape `[out]`
-    /// applied to every row of `x`, `[.., in]`, giving `[.., out]`. One operation, which adds the bias
-    /// within the product.
-    ///
-    /// ```
-    /// # use tape::Tensor;
-    /// let x = Tensor::from([[1.0, 2.0]]);
-    /// let weight = Tensor::from([[1.0, 1.0], [1.0, -1.0], [0.0, 2.0]]);
-    /// let y = Tensor::linear(&x, &weight, Some(&Tensor::from([10.0, 20.0, 30.0])));
-    /// assert_eq!(y.to_vec::<f64>(), [13.0, 19.0, 34.0]);
-    /// ```
-    ///
-    /// # Panics
-    /// If the shapes do not fit or the dtypes differ.
-    #[track_caller]
-    pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
-        check_linear(x, weight, bias);
-        let transposed = crate::no_grad(|| weight.t());
-        let (outputs, inputs) = (weight.shape()[0], weight.shape()[1]);
-        let mut shape = x.layout().shape.clone();
-        shape.pop();
-        let sizes = match x.dim() {
-            1 => Sizes { batch: Dims::new(), m: 1, k: inputs, n: outputs },
-            _ => {
-                let m = shape[shape.len() - 1];
-                Sizes { batch: Dims::from_slice(&shape[..shape.len() - 1]), m, k: inputs, n: outputs }
-            }
-        };
-        shape.push(outputs);
-        let dense = bias.map(Tensor::dense);
-        let out = dispatch_number!("linear", x.dtype(), T => {
-            product::<T>(x, &transposed, dense.as_ref(), &sizes, shape)
-        });
-        match bias {
-            Some(bias) => out.record(&[x, weight, bias], || Linear, |_| saves![x, weight]),
-            None => out.record(&[x, weight], || Linear, |_| saves![x, weight]),
-        }
-    }
-
     #[track_caller]
     fn check_ranks(&self, op: &str, other: &Tensor, ranks: [usize; 2]) {
         if [self.dim(), other.dim()] != ranks {
             panic!(
-                "{op}: {}D and {}D tensors expected, but got {}D and {}D tensors (shapes {:?} and {:?}); matmul takes all \
-                 combinations",
+                "{op}: {}D and {}D tensors expected, but got {}D and {}D tensors (shapes {:?} and {:?}); \
+                 matmul takes all combinations",
                 ranks[0],
                 ranks[1],
                 self.dim(),
@@ -459,47 +395,6 @@ impl Tensor {
     }
 }
 
-#[track_caller]
-fn check_linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) {
-    check_dtypes("linear", x, weight);
-    if weight.dim() != 2 || x.dim() == 0 {
-        panic!(
-            "linear: expects an input of at least one dimension and a weight of two, [out, in], but their shapes are {:?} \
-             and {:?}; unsqueeze(0) what lacks one",
-            x.shape(),
-            weight.shape()
-        );
-    }
-    let (outputs, inputs) = (weight.shape()[0], weight.shape()[1]);
-    let last = x.shape()[x.dim() - 1];
-    if last != inputs {
-        panic!(
-            "linear: mat1 and mat2 shapes cannot be multiplied ({}x{last} and {inputs}x{outputs}); the input's shape is \
-             {:?} and the weight's {:?}: the last sizes must agree",
-            x.numel() / last.max(1),
-            x.shape(),
-            weight.shape()
-        );
-    }
-    let Some(bias) = bias else { return };
-    if bias.dtype() != x.dtype() {
-        panic!(
-            "linear: self and mat2 must have the same dtype, but got {} and {}; convert the bias with to_dtype(DType::{:?})",
-            bias.dtype(),
-            x.dtype(),
-            x.dtype()
-        );
-    }
-    if bias.shape() != [outputs] {
-        panic!(
-            "linear: The expanded size of the tensor ({outputs}) must match the existing size ({:?}) of the bias; give one \
-             number per row of the weight, whose shape is {:?}",
-            bias.shape(),
-            weight.shape()
-        );
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use crate::op::spread;
@@ -507,7 +402,8 @@ mod tests {
 
     /// `[m, k] @ [k, n]` by three loops.
     fn naive(a: &Tensor, b: &Tensor) -> Vec<f64> {
-        let (a, b, [m, k], n) = (a.to_vec::<f64>(), b.to_vec::<f64>(), [a.shape()[0], a.shape()[1]], b.shape()[1]);
+        let (a, b, [m, k], n) =
+            (a.to_vec::<f64>(), b.to_vec::<f64>(), [a.shape()[0], a.shape()[1]], b.shape()[1]);
         let element = |index: usize| (0..k).map(|l| a[index / n * k + l] * b[l * n + index % n]).sum();
         (0..m * n).map(element).collect()
     }
@@ -522,7 +418,9 @@ mod tests {
 
     #[test]
     fn every_layout_of_two_matrices_gives_the_product() {
-        for (m, k, n) in [(1, 1, 1), (2, 3, 4), (17, 9, 5), (40, 33, 21), (5, 0, 3), (0, 3, 2), (1, 70, 1), (9, 70, 1)] {
+        for (m, k, n) in
+            [(1, 1, 1), (2, 3, 4), (17, 9, 5), (40, 33, 21), (5, 0, 3), (0, 3, 2), (1, 70, 1), (9, 70, 1)]
+        {
             let (a, b) = (spread(&[m, k], -1.0, 1.0), spread(&[k, n], -0.9, 0.9));
             let expected = naive(&a, &b);
             let columns = |x: &Tensor| x.t().copy().t();
@@ -573,28 +471,6 @@ mod tests {
     }
 
     #[test]
-    fn linear_is_product_and_bias() {
-        for rows in [&[][..], &[5], &[2, 3], &[0]] {
-            let x = spread(&[rows, &[4]].concat(), -1.0, 1.0);
-            let (weight, bias) = (spread(&[3, 4], -0.9, 0.9), spread(&[6], -1.0, 1.0).slice(0, .., 2));
-            let y = Tensor::linear(&x, &weight, Some(&bias));
-            assert_eq!(y.shape(), [rows, &[3]].concat());
-            close(&y, &(x.matmul(&weight.t()) + &bias).to_vec::<f64>());
-            close(&Tensor::linear(&x, &weight, None), &x.matmul(&weight.t()).to_vec::<f64>());
-        }
-    }
-
-    #[test]
-    fn linear_gives_only_the_gradients_that_are_wanted() {
-        let (x, weight) = (spread(&[5, 4], -1.0, 1.0), spread(&[3, 4], -0.9, 0.9).requires_grad_(true));
-        let bias = spread(&[3], -1.0, 1.0).requires_grad_(true);
-        Tensor::linear(&x, &weight, Some(&bias)).sum().backward().unwrap();
-        assert!(x.grad().is_none());
-        close(&bias.grad().unwrap(), &[5.0; 3]);
-        close(&weight.grad().unwrap(), &x.sum_dim(0, false).expand([3, 4]).to_vec::<f64>());
-    }
-
-    #[test]
     fn integers_multiply_exactly() {
         let a = Tensor::arange(0, 6, 1).reshape([2, 3]);
         assert_eq!(a.matmul(&a.t()).to_vec::<i64>(), [5, 14, 14, 50]);
@@ -613,23 +489,23 @@ mod tests {
         let product = |a: &[usize], b: &[usize]| zeros(a).matmul(&zeros(b));
         panics_with("mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)", || product(&[2, 3], &[4, 5]));
         panics_with("mat1 and mat2 shapes cannot be multiplied (1x3 and 4x5)", || product(&[3], &[4, 5]));
-        panics_with("mat1 and mat2 shapes cannot be multiplied (4x3 and 4x5)", || product(&[2, 2, 3], &[4, 5]));
+        panics_with("mat1 and mat2 shapes cannot be multiplied (4x3 and 4x5)", || {
+            product(&[2, 2, 3], &[4, 5])
+        });
         panics_with("size mismatch, got input (2), mat (2x3), vec (4)", || product(&[2, 3], &[4]));
         panics_with("expected tensor [3] and src [4] to have the same", || product(&[3], &[4]));
         panics_with("batch2 tensor to be: [2, 3] but got: [2, 4].", || product(&[2, 2, 3], &[2, 4, 5]));
         panics_with("at non-singleton dimension 0", || product(&[2, 2, 3], &[3, 3, 5]));
         panics_with("need to be at least 1D, but they are 0D and 1D", || product(&[], &[3]));
-        panics_with("2D and 2D tensors expected, but got 3D and 2D", || zeros(&[1, 2, 2]).mm(&zeros(&[2, 2])));
-        panics_with("batch2 tensor to be: [2, 3] but got: [1, 3].", || zeros(&[2, 2, 3]).bmm(&zeros(&[1, 3, 2])));
+        panics_with("2D and 2D tensors expected, but got 3D and 2D", || {
+            zeros(&[1, 2, 2]).mm(&zeros(&[2, 2]))
+        });
+        panics_with("batch2 tensor to be: [2, 3] but got: [1, 3].", || {
+            zeros(&[2, 2, 3]).bmm(&zeros(&[1, 3, 2]))
+        });
         let double = Tensor::zeros([3, 3], DType::F64);
         panics_with("expected m1 and m2 to have the same dtype, but got: float != double", || {
             zeros(&[3, 3]).matmul(&double)
-        });
-        panics_with("mat1 and mat2 shapes cannot be multiplied (2x3 and 5x4)", || {
-            Tensor::linear(&zeros(&[2, 3]), &zeros(&[4, 5]), None)
-        });
-        panics_with("The expanded size of the tensor (4) must match", || {
-            Tensor::linear(&zeros(&[2, 3]), &zeros(&[4, 3]), Some(&zeros(&[5])))
         });
     }
 }

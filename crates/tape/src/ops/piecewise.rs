@@ -159,7 +159,8 @@ macro_rules! roundings {
 }
 
 roundings! {
-    /// The largest integer not above each element. The gradient of all roundings is zero; integers are copied.
+    /// The largest integer not above each element. The gradient of all roundings is zero; integers are
+    /// copied.
     ///
     /// ```
     /// # use tape::Tensor;
@@ -261,7 +262,7 @@ mod tests {
     fn gradients(x: &[f64], f: impl Fn(&Tensor) -> Tensor) -> [Vec<f64>; 2] {
         [false, true].map(|create_graph| {
             let x = Tensor::from(x).requires_grad_(true);
-            let gradient = crate::grad(&f(&x).sum(), &x).create_graph(create_graph).compute().unwrap();
+            let gradient = crate::grad(f(&x).sum(), &x).create_graph(create_graph).compute().unwrap();
             gradient[0].to_vec::<f64>()
         })
     }

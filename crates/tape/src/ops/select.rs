@@ -170,8 +170,8 @@ impl Tensor {
     /// `a` where `condition` holds and `b` elsewhere, under broadcasting. Each may be a tensor or a number;
     /// of two floating-point numbers torch's default dtype `float32` is made.
     ///
-    /// The gradient of the element that was not chosen is zero, but a zero times an infinite derivative is NaN:
-    /// `where_(x > 0, sqrt(x), 0)` has a NaN gradient at 0, as in torch.
+    /// The gradient of the element that was not chosen is zero, but a zero times an infinite derivative is
+    /// NaN: `where_(x > 0, sqrt(x), 0)` has a NaN gradient at 0, as in torch.
     ///
     /// ```
     /// # use tape::Tensor;
@@ -230,8 +230,8 @@ impl Tensor {
                 choose("masked_fill", mask, &value, self, "MaskedFillBackward1")
             }
             Operand::Tensor(value) => panic!(
-                "masked_fill: only supports a 0-dimensional value tensor, but got tensor with {} dimension(s) (shape \
-                 {:?}); use where_",
+                "masked_fill: only supports a 0-dimensional value tensor, but got tensor with {} \
+                 dimension(s) (shape {:?}); use where_",
                 value.dim(),
                 value.shape()
             ),
@@ -308,7 +308,7 @@ mod tests {
         assert_eq!(chosen.to_vec::<f64>(), [1.0, 2.0, 3.0, 0.0, 0.0, 0.0]);
         let number = Tensor::where_(&condition, Tensor::from([1.0, 2.0]), 5);
         assert_eq!(number.to_vec::<f64>(), [1.0, 2.0, 5.0, 5.0]);
-        assert_eq!(Tensor::where_(&Tensor::zeros([0, 1], DType::Bool), &chosen.i(0), 1.0).shape(), [0, 3]);
+        assert_eq!(Tensor::where_(&Tensor::zeros([0, 1], DType::Bool), chosen.i(0), 1.0).shape(), [0, 3]);
     }
 
     #[test]
@@ -331,7 +331,7 @@ mod tests {
     fn fills_keep_the_dtype() {
         let x = Tensor::from([1i64, -2]);
         assert_eq!(x.masked_fill(&x.gt(0), 2.5).to_vec::<i64>(), [2, -2]);
-        assert_eq!(x.masked_fill(&x.gt(0), &Tensor::from(7.5)).to_vec::<i64>(), [7, -2]);
+        assert_eq!(x.masked_fill(&x.gt(0), Tensor::from(7.5)).to_vec::<i64>(), [7, -2]);
         let x = Tensor::from([1.0, 2.0]).requires_grad_(true);
         let value = Tensor::from(5.0).requires_grad_(true);
         (x.masked_fill(&Tensor::from([[true, false], [true, true]]), &value) * 2.0).sum().backward().unwrap();
@@ -362,7 +362,7 @@ mod tests {
         expected = "masked_fill: only supports a 0-dimensional value tensor, but got tensor with 1 dim"
     )]
     fn fill_values_have_no_dimensions() {
-        Tensor::from([1.0]).masked_fill(&Tensor::from([true]), &Tensor::from([1.0]));
+        Tensor::from([1.0]).masked_fill(&Tensor::from([true]), Tensor::from([1.0]));
     }
 
     #[test]

@@ -449,7 +449,7 @@ impl Tensor {
         let whole = layout.shape.clone();
         match embedding {
             Embedding::Index(index) => {
-                layout.offset = index * layout.strides[dim];
+                layout.offset = if self.numel() > 0 { index * layout.strides[dim] } else { 0 };
                 layout.shape.remove(dim);
                 layout.strides.remove(dim);
             }
@@ -463,7 +463,7 @@ impl Tensor {
             let buffer = build::<T>(whole.iter().product(), |out| {
                 out.fill(T::default());
                 let target = crate::kernel::StridedMut {
-                    data: &mut out[layout.offset..],
+                    data: &mut out[layout.offset.min(whole.iter().product())..],
                     shape: &layout.shape,
                     strides: &layout.strides,
                 };

@@ -17,7 +17,7 @@ fn assert_same(found: &Tensor, expected: &[f64]) {
 fn gradients(inputs: &[&[f64]], create_graph: bool, f: impl Fn(&[Tensor]) -> Tensor) -> Vec<Tensor> {
     let inputs: Vec<Tensor> = inputs.iter().map(|&x| Tensor::from(x).requires_grad_(true)).collect();
     let refs: Vec<&Tensor> = inputs.iter().collect();
-    crate::grad(&f(&inputs).sum(), &refs[..]).create_graph(create_graph).compute().unwrap()
+    crate::grad(f(&inputs).sum(), &refs[..]).create_graph(create_graph).compute().unwrap()
 }
 
 // Expected values are torch's.
@@ -50,7 +50,7 @@ fn tensors_as_limits_get_what_was_moved_to_them() {
     let x: &[f64] = &[-1.0, 1.0, 2.0, 3.0, 4.0, 5.0, 0.0, 2.0, NAN, 1.0, 1.0, 1.0];
     let low: &[f64] = &[1.0, 1.0, 1.0, 3.0, 3.0, 3.0, 3.0, 3.0, 1.0, NAN, 0.0, 3.0];
     let high: &[f64] = &[3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 1.0, 1.0, 2.0, 2.0, NAN, 3.0];
-    let y = Tensor::from(x).clamp(&Tensor::from(low), &Tensor::from(high));
+    let y = Tensor::from(x).clamp(Tensor::from(low), Tensor::from(high));
     assert_same(&y, &[1.0, 1.0, 2.0, 3.0, 3.0, 3.0, 1.0, 1.0, NAN, NAN, NAN, 3.0]);
     let found = gradients(&[x, low, high], false, |x| x[0].clamp(&x[1], &x[2]));
     assert_same(&found[0], &[0.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
@@ -67,7 +67,7 @@ fn one_tensor_as_limit() {
     let found = gradients(&[x, limit], false, |x| x[0].clamp(None, &x[1]));
     assert_same(&found[0], &[1.0, 0.0, 1.0, 0.0, 0.0]);
     assert_same(&found[1], &[0.0, 1.0, 0.0, 0.0, 0.0]);
-    assert_same(&Tensor::from(x).clamp_max(&Tensor::from(limit)), &[1.0, 1.0, 0.0, NAN, NAN]);
+    assert_same(&Tensor::from(x).clamp_max(Tensor::from(limit)), &[1.0, 1.0, 0.0, NAN, NAN]);
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn clamp_promotes_like_arithmetic() {
     let x = Tensor::from([1i64, -2, 3]);
     assert_eq!(x.clamp(0, 2).to_vec::<i64>(), [1, 0, 2]);
     assert_eq!(x.clamp(0.5, 2).to_vec::<f32>(), [1.0, 0.5, 2.0]);
-    assert_eq!(x.clamp(&Tensor::from([0.5f32]), 2).to_vec::<f32>(), [1.0, 0.5, 2.0]);
+    assert_eq!(x.clamp(Tensor::from([0.5f32]), 2).to_vec::<f32>(), [1.0, 0.5, 2.0]);
     assert_eq!(Tensor::from([2.0f32]).clamp(0.0, 1.5).dtype(), DType::F32);
     assert_eq!(Tensor::from([true]).clamp(2, 3).to_vec::<i64>(), [2]);
 }
