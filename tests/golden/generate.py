@@ -15,8 +15,9 @@ lbfgs/<family>.json
 
 How much of a trajectory can be demanded of another implementation? Rounding differs wherever a sum is
 taken in another order, and near a branch of the line search a last bit decides. So each case also runs
-from starts that are one ulp away (eight of them), and once with the square root of this machine's MKL
-(see `Sqrt`); the file says how far torch agrees with itself:
+from starts that are one ulp away (eight of them), once with the square root of this machine's MKL (see
+`Sqrt`), and, where the loss is a sum over rows of data, with the rows in another order; the file says how
+far torch agrees with itself:
     scale               losses below it count as noise: machine epsilon / RELATIVE_LIMIT * max(1, first loss)
     spread              per evaluation, the largest |a - b| / max(|a|, |b|, scale) of the runs up to there
     stable_evaluations  how many evaluations agree within RELATIVE_LIMIT with the same step boundaries
@@ -44,6 +45,8 @@ DTYPES = {"f32": torch.float32, "f64": torch.float64}
 RELATIVE_LIMIT = {"f32": 1e-3, "f64": 1e-6}
 ALL_PARAMETERS_UP_TO = 100
 SW = {"line_search_fn": "strong_wolfe"}
+# By how many places the rows of data are moved: the same sum, rounded otherwise.
+ROW_SHIFTS = (1, 7, 13, 20)
 
 # ---------------------------------------------------------------------------------------------------------
 # Which way out did `step` take? torch does not say; its own `break` lines do.
@@ -402,7 +405,7 @@ def run_case(problem, dtype_name, name, start_name, steps, options):
     start = [p.to(dtype) for p in problem.starts[start_name]]
     data = {k: v.to(dtype) if v.is_floating_point() else v for k, v in problem.data.items()}
 
-    def run(from_):
+    def run(from_, data=data):
         return Run(from_, lambda params: problem.loss(params, data), options, steps)
 
     base = run(start)
@@ -413,6 +416,9 @@ def run_case(problem, dtype_name, name, start_name, steps, options):
     Sqrt.of_this_machine()
     others.append(run(start))
     Sqrt.correctly_rounded()
+    if "x" in data:
+        for rows in ROW_SHIFTS:
+            others.append(run(start, {k: v.roll(rows, 0) for k, v in data.items()}))
     case = {"name": f"{name}_{dtype_name}", "dtype": dtype_name, "options": options_json(options)}
     case["start"] = [tensor_json(p) for p in start]
     annotate(case, base, others, dtype_name)
