@@ -32,6 +32,7 @@ unsafe impl Sync for Buffer {}
 
 impl Buffer {
     /// A buffer whose elements have arbitrary (but initialised) values; `false` for booleans.
+    #[inline]
     pub fn new(dtype: DType, len: usize) -> Buffer {
         let bytes = len
             .checked_mul(dtype.size_of())
@@ -63,6 +64,7 @@ impl Buffer {
         self.len
     }
 
+    #[inline]
     pub fn as_slice<T: Element>(&self) -> &[T] {
         assert!(T::DTYPE == self.dtype, "a {} buffer was read as {}", self.dtype, T::DTYPE);
         // SAFETY: the block holds `len` initialised elements of T (`new` sized it for this dtype, zeroed or
@@ -71,6 +73,7 @@ impl Buffer {
         unsafe { std::slice::from_raw_parts(self.block.as_ptr().cast::<T>(), self.len) }
     }
 
+    #[inline]
     pub fn as_mut_slice<T: Element>(&mut self) -> &mut [T] {
         assert!(T::DTYPE == self.dtype, "a {} buffer was written as {}", self.dtype, T::DTYPE);
         // SAFETY: as in `as_slice`; the exclusive borrow of self makes this the only view.
@@ -79,12 +82,14 @@ impl Buffer {
 }
 
 impl Drop for Buffer {
+    #[inline]
     fn drop(&mut self) {
         give_back(self.block, self.class as usize);
     }
 }
 
 /// The smallest size class that holds `bytes`.
+#[inline]
 fn class_of(bytes: usize) -> usize {
     if bytes <= ALIGN {
         return 0;
@@ -96,6 +101,7 @@ fn class_of(bytes: usize) -> usize {
 }
 
 /// Bytes in a block of a class.
+#[inline]
 fn class_size(class: usize) -> usize {
     ((4 + class % 4) << (class / 4)) * (ALIGN / 4)
 }
@@ -142,6 +148,7 @@ pub fn empty_cache() {
     CACHE.with(|cache| cache.borrow_mut().clear());
 }
 
+#[inline]
 fn take(class: usize) -> NonNull<u8> {
     // A thread that is shutting down has no cache any more.
     let cached = CACHE.try_with(|cache| {
@@ -161,6 +168,7 @@ fn take(class: usize) -> NonNull<u8> {
     NonNull::new(block).unwrap_or_else(|| handle_alloc_error(layout))
 }
 
+#[inline]
 fn give_back(block: NonNull<u8>, class: usize) {
     let kept = CACHE.try_with(|cache| {
         let mut cache = cache.borrow_mut();

@@ -42,6 +42,7 @@ pub(crate) struct StridedMut<'a, T> {
 }
 
 /// Whether `strides` are those of a dense row-major array (dimensions of size one may have any stride).
+#[inline]
 pub(crate) fn is_row_major(shape: &[usize], strides: &[usize]) -> bool {
     let mut expected = 1;
     for (&size, &stride) in shape.iter().zip(strides).rev() {

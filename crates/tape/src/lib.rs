@@ -76,6 +76,7 @@ pub use dtype::{DType, Element, Float, Scalar};
 pub use error::Error;
 pub use gradcheck::{GradCheck, gradcheck, gradgradcheck};
 pub use op::Operand;
+pub use ops::bound::Bound;
 pub use ops::index::{Ellipsis, Index, Indices, NewAxis};
 pub use ops::view::IndexRange;
 pub use random::{Generator, initial_seed, manual_seed};

@@ -173,20 +173,41 @@ pub(crate) fn fused2<F: Binary<f32> + Binary<f64>>(
         return formula();
     }
     match grad.dtype() {
-        DType::F32 => zip_dense::<f32, F>(&grad.dense(), &saved.dense(), f),
-        DType::F64 => zip_dense::<f64, F>(&grad.dense(), &saved.dense(), f),
+        DType::F32 => zip_dense::<f32, F>(grad, saved, f),
+        DType::F64 => zip_dense::<f64, F>(grad, saved, f),
         _ => formula(),
     }
 }
 
-/// `f` of every pair of elements of dense tensors of one shape; not recorded.
+/// `f` of every pair of elements of tensors of one shape, in the memory of the gradient if nobody else
+/// can see it.
 #[inline]
-fn zip_dense<T: Element, F: Binary<T>>(a: &Tensor, b: &Tensor, f: F) -> Tensor {
-    let len = a.numel();
+fn zip_dense<T: Element, F: Binary<T>>(grad: &Tensor, saved: &Tensor, f: F) -> Tensor {
+    let (grad, saved) = (Cow::Borrowed(grad), if saved.is_contiguous() { Cow::Borrowed(saved) } else { Cow::Owned(saved.dense()) });
+    let len = grad.numel();
+    if grad.is_contiguous() && grad.is_exclusive() {
+        grad.write_with::<T, T>(&saved, |to, from| map::binary_in_place(&mut to.data[..len], &from.data[..len], f));
+        return grad.into_owned();
+    }
+    let grad = if grad.is_contiguous() { grad } else { Cow::Owned(grad.dense()) };
     let buffer = build::<T>(len, |out| {
-        a.with2::<T, T, _>(b, |a, b| map::binary_slices(&a.data[..len], &b.data[..len], out, f));
+        grad.with2::<T, T, _>(&saved, |a, b| map::binary_slices(&a.data[..len], &b.data[..len], out, f));
     });
-    Tensor::from_buffer(buffer, a.layout().shape.clone())
+    Tensor::from_buffer(buffer, grad.layout().shape.clone())
+}
+
+/// `f` of every element of a gradient that a rule was given, in its memory if nobody else can see it.
+/// Only for results without history.
+#[inline]
+pub(crate) fn map_gradient<T: Element, F: Unary<T>>(grad: &Tensor, f: F) -> Tensor {
+    if !(grad.is_contiguous() && grad.is_exclusive()) {
+        return map::<T, T, F>(grad, f);
+    }
+    let mut guard = grad.inner.storage.write();
+    let numel = grad.numel();
+    map::unary_in_place(&mut grad.strided_mut::<T>(&mut guard).data[..numel], f);
+    drop(guard);
+    grad.clone()
 }
 
 /// A binary function with its second argument fixed.

@@ -210,6 +210,7 @@ impl From<()> for Ints {
 
 /// Product of the sizes; panics when it does not fit `usize`.
 #[track_caller]
+#[inline]
 pub(crate) fn numel(shape: &[usize]) -> usize {
     if shape.contains(&0) {
         return 0;
@@ -221,6 +222,7 @@ pub(crate) fn numel(shape: &[usize]) -> usize {
 }
 
 /// Row-major strides of a dense tensor.
+#[inline]
 pub(crate) fn row_major(shape: &[usize]) -> Dims {
     let mut strides = Dims::from_elem(1, shape.len());
     let mut step = 1;
@@ -279,6 +281,7 @@ pub(crate) fn broadcast(op: &str, a: &[usize], b: &[usize]) -> Dims {
 }
 
 /// Whether a tensor of `shape` can be broadcast to `target`.
+#[inline]
 pub(crate) fn broadcasts_to(shape: &[usize], target: &[usize]) -> bool {
     try_broadcast(shape, target).is_ok_and(|common| common[..] == *target)
 }
@@ -331,7 +334,7 @@ pub(crate) fn infer_sizes(op: &str, sizes: &[isize], from: &[usize]) -> Dims {
     }
     let mut shape: Dims = sizes.iter().map(|&size| size.max(0) as usize).collect();
     if let Some(i) = free {
-        if known == 0 || total % known != 0 {
+        if known == 0 || !total.is_multiple_of(known) {
             if known == 0 && total == 0 {
                 panic!(
                     "{op}: cannot reshape tensor of 0 elements into shape {sizes:?} because the unspecified dimension size \

@@ -13,6 +13,7 @@ pub(crate) struct Storage {
 }
 
 impl Storage {
+    #[inline]
     pub fn new(buffer: Buffer) -> Storage {
         Storage { buffer: RwLock::new(buffer), version: AtomicU32::new(0) }
     }

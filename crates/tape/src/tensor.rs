@@ -46,6 +46,7 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
+    #[inline]
     pub fn contiguous(shape: Dims) -> Layout {
         Layout { strides: row_major(&shape), shape, offset: 0 }
     }
@@ -118,6 +119,7 @@ impl Tensor {
 
     /// A new handle on the same elements under another layout, without history of its own yet, that
     /// follows in-place changes of this tensor's history.
+    #[inline]
     pub(crate) fn view_with(&self, layout: Layout) -> Tensor {
         let base = self.inner.base.as_ref().unwrap_or(self).clone();
         let contiguous = is_row_major(&layout.shape, &layout.strides);
@@ -125,6 +127,7 @@ impl Tensor {
     }
 
     /// A new handle on the same elements that never has a history: `detach`, and saved outputs.
+    #[inline]
     pub(crate) fn alias(&self) -> Tensor {
         Tensor::assemble(
             Arc::clone(&self.inner.storage),

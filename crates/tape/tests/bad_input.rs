@@ -79,6 +79,19 @@ fn numbers_of_elements_that_do_not_fit() {
 }
 
 #[test]
+fn sizes_whose_product_overflows() {
+    let (a, _, unharmed) = misfits();
+    let huge = 1usize << 40;
+    refused(|| a.narrow(0, 1, usize::MAX), &["narrow: ", "[2, 3]"]);
+    refused(|| a.reshape([huge, huge]), &["reshape: ", "[2, 3]"]);
+    refused(|| Tensor::zeros(0, DType::F64).reshape([1isize << 32, 1 << 32]), &["reshape: ", "[0]"]);
+    refused(|| Tensor::from([1.0]).expand([huge, huge]), &["more elements than this machine can address"]);
+    refused(|| Tensor::zeros([huge, huge], DType::F64), &["more elements than this machine can address"]);
+    assert_eq!(a.slice(0, .., usize::MAX).shape(), [1, 3]);
+    unharmed();
+}
+
+#[test]
 fn wrong_dtypes() {
     let (a, _, unharmed) = misfits();
     let (whole, truth) = (Tensor::from([1i64, 2]), Tensor::from([true, false]));
@@ -91,7 +104,10 @@ fn wrong_dtypes() {
     refused(|| a.index_select(0, &truth), &["index_select: ", "bool", "long()"]);
     refused(|| Tensor::where_(&a, &a, &a), &["where", "float64", "comparison"]);
     refused(|| a.masked_select(&whole), &["masked_select", "int64", "comparison"]);
-    refused(|| a.scatter_add(0, &Tensor::zeros([1, 3], DType::I64), &a.float()), &["scatter_add: ", "float64", "float32"]);
+    refused(
+        || a.scatter_add(0, &Tensor::zeros([1, 3], DType::I64), &a.float()),
+        &["scatter_add: ", "float64", "float32"],
+    );
     refused(|| whole.pow(-1), &["pow: ", "-1", "double()"]);
     refused(|| &truth - &truth, &["sub: ", "bool"]);
     assert_eq!(whole.to_vec::<i64>(), [1, 2]);
@@ -157,7 +173,8 @@ fn backward_from_many_elements_and_from_none() {
     let (a, b, unharmed) = misfits();
     let squares = &a * &a;
     let text = squares.backward().unwrap_err().to_string();
-    for part in ["grad can be implicitly created only for scalar outputs", "[2, 3]", "sum()", "gradient(&g)"] {
+    for part in ["grad can be implicitly created only for scalar outputs", "[2, 3]", "sum()", "gradient(&g)"]
+    {
         assert!(text.contains(part), "{part:?} is not in: {text}");
     }
     let wrong = BackwardOptions::new().gradient(&b.detach());
@@ -221,7 +238,21 @@ fn leaves_and_repeated_elements_changed_in_place() {
     let (a, _, unharmed) = misfits();
     refused(|| a.add_(1.0), &["add_: ", "leaf", "no_grad"]);
     refused(|| a.i(0).zero_(), &["view of a leaf", "no_grad"]);
-    refused(|| Tensor::from([1.0]).expand(3).mul_(2.0), &["mul_: ", "single memory location", "[3]", "copy()"]);
+    refused(
+        || Tensor::from([1.0]).expand(3).mul_(2.0),
+        &["mul_: ", "single memory location", "[3]", "copy()"],
+    );
+    unharmed();
+}
+
+#[test]
+fn a_view_without_history_of_a_tensor_with_one_changed_in_place() {
+    // As torch: its gradient would silently be that of a constant.
+    let (a, _, unharmed) = misfits();
+    let y = &a * 1.0;
+    let view = no_grad(|| y.i(0));
+    refused(|| view.mul_(2.0), &["mul_: ", "no_grad", "modified inplace with grad mode enabled"]);
+    no_grad(|| view.mul_(2.0));
     unharmed();
 }
 
@@ -229,7 +260,10 @@ fn leaves_and_repeated_elements_changed_in_place() {
 fn grad_of_what_was_not_used() {
     let (a, b, unharmed) = misfits();
     let text = grad((&a * &a).sum(), [&a, &b]).compute().unwrap_err().to_string();
-    assert!(text.contains("not have been used") && text.contains("input 1") && text.contains("allow_unused"), "{text}");
+    assert!(
+        text.contains("not have been used") && text.contains("input 1") && text.contains("allow_unused"),
+        "{text}"
+    );
     let text = grad((&a * &a).sum(), &b.detach()).compute().unwrap_err().to_string();
     assert!(text.contains("does not require grad") && text.contains("input 0"), "{text}");
     assert!(a.grad().is_none());
@@ -287,7 +321,8 @@ fn tensors_of_no_elements_and_of_no_dimensions_go_through_every_family() {
                 continue;
             }
             for dtype in [DType::F64, DType::F32] {
-                let x = Naive::positions(shape).map(|p| p + 0.5).tensor().to_dtype(dtype).requires_grad_(true);
+                let x =
+                    Naive::positions(shape).map(|p| p + 0.5).tensor().to_dtype(dtype).requires_grad_(true);
                 let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                     let out = op(&x);
                     out.sum().backward().unwrap();

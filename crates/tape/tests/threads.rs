@@ -4,7 +4,9 @@ use tape::{Tensor, grad};
 
 /// Numbers whose sums depend on the order of addition.
 fn uneven(len: usize) -> Vec<f64> {
-    (0..len).map(|i| ((i as f64 * 0.618_033_988_749_894_9).fract() - 0.5) * 10f64.powi((i % 9) as i32 - 4)).collect()
+    (0..len)
+        .map(|i| ((i as f64 * 0.618_033_988_749_894_9).fract() - 0.5) * 10f64.powi((i % 9) as i32 - 4))
+        .collect()
 }
 
 fn bits(x: &Tensor) -> Vec<u64> {

@@ -38,6 +38,7 @@ enum Target {
 }
 
 impl Target {
+    #[inline]
     fn claim(&self) -> Option<&AtomicU64> {
         match self {
             Target::Node(node) => Some(&node.claim),
@@ -143,6 +144,7 @@ pub(super) fn gradients_of(
     Ok(captured)
 }
 
+#[inline]
 fn output_of(edge: &Edge) -> u32 {
     match edge {
         Edge::Node(_, output) => *output,
@@ -163,10 +165,12 @@ impl Pass {
     }
 
     /// Never 0, which means "free": slots count from one here.
+    #[inline]
     fn claim_value(&self, slot: u32) -> u64 {
         u64::from(self.number) << 32 | u64::from(slot + 1)
     }
 
+    #[inline]
     fn release(&self, index: u32, target: &Target) {
         if let Some(claim) = target.claim()
             && claim.load(Ordering::Relaxed) == self.claim_value(index)
@@ -292,6 +296,7 @@ impl Pass {
         })
     }
 
+    #[inline]
     fn run_node(&mut self, index: u32, captured: &mut [Option<Tensor>]) -> Result<(), Error> {
         let slot = &mut self.lists.slots[index as usize];
         let target = std::mem::replace(&mut slot.target, Target::Done);
@@ -390,6 +395,7 @@ fn fit_shape(grad: Tensor, shape: &[usize], sender: &'static str, index: usize) 
 }
 
 /// The sum of two contributions, in the memory of one of them where nobody else can see it.
+#[inline]
 fn add(first: Tensor, second: Tensor, create_graph: bool) -> Tensor {
     let reusable = |tensor: &Tensor| tensor.is_exclusive() && tensor.is_contiguous();
     if create_graph {

@@ -19,12 +19,14 @@ pub(crate) struct Leaf {
 }
 
 impl Leaf {
+    #[inline]
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Tensor>> {
         self.grad.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds to the gradient of `owner` as torch does: the first gradient is taken over (if nobody else
     /// holds it) or copied, later ones are added in place; with `create_graph` the sum is a new tensor.
+    #[inline]
     pub fn accumulate(&self, owner: &Tensor, grad: Tensor, create_graph: bool) {
         debug_assert_eq!(grad.shape(), owner.shape());
         let mut slot = self.lock();

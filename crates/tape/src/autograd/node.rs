@@ -38,6 +38,7 @@ pub(crate) trait Op: Send + Sync + 'static {
     fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients;
 
     /// The gradients of the inputs from those of all outputs; an output that took no part has none.
+    #[inline]
     fn backward_many(&self, rule: &Rule<'_>, grads: &[Option<Tensor>]) -> Gradients {
         match &grads[0] {
             Some(grad) => self.backward(rule, grad),
@@ -174,6 +175,7 @@ impl Node {
 
     /// Takes what the rule needs out of the node (or copies it, to `retain` the graph), after checking
     /// that it is still what was saved.
+    #[inline]
     pub fn unpack(self: &Arc<Self>, retain: bool, create_graph: bool) -> Result<SmallVec<[Tensor; 2]>, Error> {
         if !self.saves {
             return Ok(SmallVec::new());
@@ -278,6 +280,7 @@ impl Tensor {
         self.record_always(inputs, op(), saved)
     }
 
+    #[inline]
     fn record_always<O: Op>(self, inputs: &[&Tensor], op: O, saved: impl FnOnce(&Tensor) -> Saves) -> Tensor {
         let mut edges = SmallVec::new();
         for input in inputs {

@@ -10,9 +10,9 @@ mod combine;
 mod rows;
 
 pub(crate) use arg::arg_reduce;
-pub(crate) use combine::{
-    All, Any, Combine, CountNonzero, Largest, Max, Min, Number, Prefer, Prod, Smallest, Sum,
-};
+pub(crate) use combine::{All, Any, Combine, Largest, Number, Prefer, Smallest, Sum};
+#[cfg(test)]
+pub(crate) use combine::{CountNonzero, Max, Min, Prod};
 
 use super::Strided;
 use rayon::prelude::*;

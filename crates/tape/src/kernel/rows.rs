@@ -89,15 +89,15 @@ impl<const N: usize> Cursor<'_, N> {
         let current = self.offsets;
         for (i, (size, steps)) in self.rows.outer.iter().enumerate().rev() {
             self.index[i] += 1;
-            for k in 0..N {
-                self.offsets[k] += steps[k];
+            for (offset, step) in self.offsets.iter_mut().zip(steps) {
+                *offset += step;
             }
             if self.index[i] < *size {
                 break;
             }
             self.index[i] = 0;
-            for k in 0..N {
-                self.offsets[k] -= size * steps[k];
+            for (offset, step) in self.offsets.iter_mut().zip(steps) {
+                *offset -= size * step;
             }
         }
         Some(current)

@@ -296,9 +296,9 @@ impl<T: Float, F: Along<T>> Kernel for Short<'_, T, F> {
 fn transpose<T: Float>(lines: &[T], len: usize, tile: &mut [Lane<T>]) {
     if lines.len() == LANES * len {
         for (j, lane) in tile.iter_mut().enumerate().take(len) {
-            for l in 0..LANES {
+            for (l, value) in lane.iter_mut().enumerate() {
                 // SAFETY: `j < len` and `l < LANES`, so the index is below `LANES * len`.
-                lane[l] = unsafe { *lines.get_unchecked(l * len + j) };
+                *value = unsafe { *lines.get_unchecked(l * len + j) };
             }
         }
         return;
@@ -315,9 +315,9 @@ fn transpose<T: Float>(lines: &[T], len: usize, tile: &mut [Lane<T>]) {
 fn transpose_back<T: Float>(tile: &[Lane<T>], len: usize, lines: &mut [T]) {
     if lines.len() == LANES * len {
         for (j, lane) in tile.iter().enumerate().take(len) {
-            for l in 0..LANES {
+            for (l, &value) in lane.iter().enumerate() {
                 // SAFETY: `j < len` and `l < LANES`, so the index is below `LANES * len`.
-                unsafe { *lines.get_unchecked_mut(l * len + j) = lane[l] };
+                unsafe { *lines.get_unchecked_mut(l * len + j) = value };
             }
         }
         return;

@@ -3,10 +3,10 @@
 //! Operands broadcast against each other and take their common dtype. Integers wrap on overflow;
 //! division of integers gives `float32`, torch's default floating-point type.
 
-use crate::autograd::{Gradients, Op, Rule, gradients, save_output, saves};
+use crate::autograd::{Gradients, Op, Rule, gradients, is_grad_enabled, save_output, saves};
 use crate::dtype::{dispatch_float, dispatch_number};
 use crate::kernel::map::{Binary, Unary};
-use crate::op::{Left, Operand, Right, map, promoted, zip_uniform};
+use crate::op::{Left, Operand, Right, map, map_gradient, promoted, zip_uniform};
 use crate::{DType, Element, Float, Scalar, Tensor};
 
 /// The four operations on elements. Floats round, integers wrap.
@@ -116,6 +116,14 @@ pub(crate) struct Neg;
 /// `1 / x`.
 pub(crate) struct Reciprocal;
 
+/// `grad * number`, recorded only while the backward pass is.
+fn scaled(grad: &Tensor, number: Scalar) -> Tensor {
+    if is_grad_enabled() {
+        return grad.mul(number);
+    }
+    dispatch_float!("mul", grad.dtype(), T => map_gradient(grad, Right(f::Times, number.cast::<T>())))
+}
+
 impl Op for Add {
     fn name(&self) -> &'static str {
         "AddBackward0"
@@ -160,7 +168,7 @@ impl Op for SubScalarFrom {
         "RsubBackward1"
     }
     fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
-        gradients![rule; -grad]
+        gradients![rule; scaled(grad, Scalar::Int(-1))]
     }
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {
@@ -186,7 +194,7 @@ impl Op for MulScalar {
         "MulBackward0"
     }
     fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
-        gradients![rule; grad.mul(self.0)]
+        gradients![rule; scaled(grad, self.0)]
     }
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {
@@ -226,7 +234,7 @@ impl Op for Neg {
         "NegBackward0"
     }
     fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
-        gradients![rule; -grad]
+        gradients![rule; scaled(grad, Scalar::Int(-1))]
     }
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {

@@ -1,10 +1,11 @@
 //! In-place forms, by torch's names with a trailing underscore. Each computes the out-of-place
 //! operation, writes the result into the tensor's memory, and makes the operation the tensor's history.
 
-use crate::{Operand, Tensor};
+use super::bound::Bound;
+use crate::{Operand, Scalar, Tensor};
 
 macro_rules! in_place {
-    ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) = $out_of_place:ident;)+) => {
+    ($($(#[$doc:meta])* $name:ident$(<$life:lifetime>)?($($arg:ident: $type:ty),*) = $out_of_place:ident;)+) => {
         impl Tensor {
             $(
                 $(#[$doc])*
@@ -15,7 +16,7 @@ macro_rules! in_place {
                 /// If the result's shape is not the tensor's, or the tensor is a leaf (or a view of one)
                 /// that requires grad while recording is on.
                 #[track_caller]
-                pub fn $name<'a>(&self, $($arg: $type),*) -> Tensor {
+                pub fn $name$(<$life>)?(&self, $($arg: $type),*) -> Tensor {
                     self.replace_(stringify!($name), |x| x.$out_of_place($($arg),*))
                 }
             )+
@@ -32,17 +33,44 @@ in_place! {
     /// x.add_(1.0).add_(&Tensor::from([1.0, 0.0]));
     /// assert_eq!(x.to_vec::<f64>(), [3.0, 3.0]);
     /// ```
-    add_(other: impl Into<Operand<'a>>) = add;
+    add_<'a>(other: impl Into<Operand<'a>>) = add;
     /// `self = self - other`.
-    sub_(other: impl Into<Operand<'a>>) = sub;
+    sub_<'a>(other: impl Into<Operand<'a>>) = sub;
     /// `self = self * other`.
-    mul_(other: impl Into<Operand<'a>>) = mul;
+    mul_<'a>(other: impl Into<Operand<'a>>) = mul;
     /// `self = self / other`.
-    div_(other: impl Into<Operand<'a>>) = div;
+    div_<'a>(other: impl Into<Operand<'a>>) = div;
     /// `self = self ^ exponent`.
-    pow_(exponent: impl Into<Operand<'a>>) = pow;
+    pow_<'a>(exponent: impl Into<Operand<'a>>) = pow;
     /// `self = -self`.
     neg_() = neg;
     /// `self = 1 / self`.
     reciprocal_() = reciprocal;
+    /// Elements below `min` become `min`, those above `max` become `max`; `None` is no bound.
+    ///
+    /// ```
+    /// # use tape::Tensor;
+    /// let x = Tensor::from([-2.0, 0.5, 2.0]);
+    /// x.clamp_(-1.0, None);
+    /// assert_eq!(x.to_vec::<f64>(), [-1.0, 0.5, 2.0]);
+    /// ```
+    clamp_<'a>(min: impl Into<Bound<'a>>, max: impl Into<Bound<'a>>) = clamp;
+    /// `self = e ^ self`.
+    exp_() = exp;
+    /// `self = ln self`.
+    log_() = log;
+    /// The square root.
+    sqrt_() = sqrt;
+    /// The absolute value.
+    abs_() = abs;
+    /// The sign: -1, 0 or 1.
+    sign_() = sign;
+    /// The hyperbolic tangent.
+    tanh_() = tanh;
+    /// `1 / (1 + e ^ -self)`.
+    sigmoid_() = sigmoid;
+    /// The larger of each element and zero.
+    relu_() = relu;
+    /// `value` where the mask is true.
+    masked_fill_(mask: &Tensor, value: impl Into<Scalar>) = masked_fill;
 }

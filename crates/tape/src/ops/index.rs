@@ -6,7 +6,7 @@ use crate::autograd::{Gradients, Op, Rule, gradients, saves};
 use crate::dtype::dispatch;
 use crate::shape::{Dims, broadcast};
 use crate::storage::build;
-use crate::{DType, Element, Tensor};
+use crate::{DType, Tensor};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -289,7 +289,7 @@ impl Tensor {
             let flat_values = plan.to_rows(&values.expand(&shape[..]));
             if accumulate {
                 let added = put_rows(&flat_values, &plan.rows, plan.height);
-                return view.add(plan.from_matrix(&added, view.shape()));
+                return view.add(plan.restore(&added, view.shape()));
             }
             let mut source = vec![-1i64; plan.height];
             for (number, &row) in plan.rows.iter().enumerate() {
@@ -302,8 +302,8 @@ impl Tensor {
                 return view.clone();
             }
             let replaced = take_rows(&flat_values, &Arc::new(taken));
-            let merged = plan.to_matrix(view) * kept.double() + replaced;
-            plan.from_matrix(&merged, view.shape())
+            let merged = Tensor::where_(&kept, plan.to_matrix(view), replaced);
+            plan.restore(&merged, view.shape())
         });
         self.clone()
     }
@@ -410,7 +410,7 @@ impl RowPlan {
         x.permute(self.order(x.dim())).reshape_to(&[self.height, width])
     }
 
-    fn from_matrix(&self, matrix: &Tensor, shape: &[usize]) -> Tensor {
+    fn restore(&self, matrix: &Tensor, shape: &[usize]) -> Tensor {
         let order = self.order(shape.len());
         let permuted: Dims = order.iter().map(|&dim| shape[dim]).collect();
         let mut inverse = order.clone();

@@ -37,10 +37,10 @@ impl Op for Cat {
         use crate::op::{Sample, spread};
         let pair = |a: &[usize], b: &[usize]| [spread(a, -1.0, 1.0), spread(b, -0.9, 0.9)];
         vec![
-            Sample::new(pair(&[2, 3], &[1, 3]), |x| Tensor::cat(&[&x[0], &x[1]], 0).pow(2.0)),
-            Sample::new(pair(&[2, 3], &[2, 1]), |x| Tensor::cat(&[&x[0], &x[1], &x[0]], -1)),
-            Sample::new(pair(&[2, 3], &[3, 2]), |x| Tensor::cat(&[&x[0], &x[1].t()], 0)),
-            Sample::new(pair(&[2, 0], &[2, 2]), |x| Tensor::cat(&[&x[0], &x[1]], 1)),
+            Sample::new(pair(&[2, 3], &[1, 3]), |x| Tensor::cat([&x[0], &x[1]], 0).pow(2.0)),
+            Sample::new(pair(&[2, 3], &[2, 1]), |x| Tensor::cat([&x[0], &x[1], &x[0]], -1)),
+            Sample::new(pair(&[2, 3], &[3, 2]), |x| Tensor::cat([&x[0], &x[1].t()], 0)),
+            Sample::new(pair(&[2, 0], &[2, 2]), |x| Tensor::cat([&x[0], &x[1]], 1)),
             Sample::new([spread(&[2, 3], -1.0, 1.0)], |x| x[0].repeat([2, 1, 2]) * 2.0),
         ]
     }
@@ -59,10 +59,10 @@ impl Op for Stack {
         use crate::op::{Sample, spread};
         let pair = |shape: &[usize]| [spread(shape, -1.0, 1.0), spread(shape, -0.9, 0.9)];
         vec![
-            Sample::new(pair(&[2, 3]), |x| Tensor::stack(&[&x[0], &x[1]], 0).pow(2.0)),
-            Sample::new(pair(&[2, 3]), |x| Tensor::stack(&[&x[0].t(), &x[1].t(), &x[0].t()], -1)),
-            Sample::new(pair(&[]), |x| Tensor::stack(&[&x[0], &x[1]], 0)),
-            Sample::new(pair(&[0, 2]), |x| Tensor::stack(&[&x[0], &x[1]], 1)),
+            Sample::new(pair(&[2, 3]), |x| Tensor::stack([&x[0], &x[1]], 0).pow(2.0)),
+            Sample::new(pair(&[2, 3]), |x| Tensor::stack([&x[0].t(), &x[1].t(), &x[0].t()], -1)),
+            Sample::new(pair(&[]), |x| Tensor::stack([&x[0], &x[1]], 0)),
+            Sample::new(pair(&[0, 2]), |x| Tensor::stack([&x[0], &x[1]], 1)),
         ]
     }
 }
@@ -420,7 +420,7 @@ mod tests {
             };
             let (a, b, c) =
                 (sized(1, 0.0), sized(0, 1.0), sized(3, 2.0).transpose(0, 2).copy().transpose(0, 2));
-            let joined = Tensor::cat(&[&a, &b, &c], dim as isize);
+            let joined = Tensor::cat([&a, &b, &c], dim as isize);
             assert_eq!(joined.to_vec::<f64>(), naive_cat(&[&a, &b, &c], dim));
             let parts = joined.split_sizes([1, 0, 3], dim as isize);
             for (part, whole) in parts.iter().zip([&a, &b, &c]) {
@@ -444,7 +444,7 @@ mod tests {
     #[test]
     fn dtypes_are_promoted_and_empty_vectors_join_anything() {
         let (int, single) = (Tensor::from([1i64]), Tensor::from([2.0f32]));
-        assert_eq!(Tensor::cat(&[&int, &single], 0).to_vec::<f32>(), [1.0, 2.0]);
+        assert_eq!(Tensor::cat([&int, &single], 0).to_vec::<f32>(), [1.0, 2.0]);
         assert_eq!(Tensor::stack([int, Tensor::from([true])], 0).dtype(), DType::I64);
         let nothing = Tensor::zeros(0, DType::F64).requires_grad_(true);
         let matrix = Tensor::ones([2, 2], DType::F64).requires_grad_(true);

@@ -33,10 +33,9 @@ impl<N: Nested, const LEN: usize> Nested for [N; LEN] {
     type Number = N::Number;
     fn sizes(&self, sizes: &mut Vec<usize>) {
         sizes.push(LEN);
-        match self.first() {
-            Some(first) => first.sizes(sizes),
-            // The sizes below an empty level are not known; torch gives them up too.
-            None => {}
+        // The sizes below an empty level are not known; torch gives them up too.
+        if let Some(first) = self.first() {
+            first.sizes(sizes);
         }
     }
     fn flatten(&self, values: &mut Vec<N::Number>) {

@@ -74,7 +74,11 @@ impl Naive {
     /// The element at an index of a shape that this one is broadcast to.
     pub fn broadcast_at(&self, index: &[usize]) -> f64 {
         let tail = &index[index.len() - self.dim()..];
-        self.at(&tail.iter().zip(&self.shape).map(|(&i, &size)| if size == 1 { 0 } else { i }).collect::<Vec<_>>())
+        self.at(&tail
+            .iter()
+            .zip(&self.shape)
+            .map(|(&i, &size)| if size == 1 { 0 } else { i })
+            .collect::<Vec<_>>())
     }
 
     pub fn map(&self, f: impl Fn(f64) -> f64) -> Naive {
@@ -131,24 +135,6 @@ impl Naive {
             let place = |i: &Vec<usize>| i.iter().zip(outer).map(|(a, b)| a + b).collect::<Vec<_>>();
             f(&inner.iter().map(|i| self.at(&place(i))).collect::<Vec<_>>())
         })
-    }
-
-    /// Without the marked dimensions, which have size one.
-    pub fn drop_dims(&self, marked: &[bool]) -> Naive {
-        let kept = self.shape.iter().zip(marked).filter(|(_, m)| !**m).map(|(&size, _)| size);
-        self.reshape(&kept.collect::<Vec<_>>())
-    }
-
-    /// The sum over everything that broadcasting from `shape` to this shape repeated.
-    pub fn sum_to(&self, shape: &[usize]) -> Naive {
-        let mut out = Naive::new(shape, vec![0.0; shape.iter().product()]);
-        for index in indices(&self.shape) {
-            let tail = &index[index.len() - shape.len()..];
-            let place: Vec<usize> = tail.iter().zip(shape).map(|(&i, &size)| if size == 1 { 0 } else { i }).collect();
-            let flat = out.offset(&place);
-            out.data[flat] += self.at(&index);
-        }
-        out
     }
 }
 
@@ -240,13 +226,20 @@ pub fn any_laid() -> impl Strategy<Value = Laid> {
     shapes().prop_flat_map(laid)
 }
 
+/// A tensor of at least one dimension.
+pub fn laid_with_dims() -> impl Strategy<Value = Laid> {
+    shapes().prop_map(|shape| if shape.is_empty() { vec![3] } else { shape }).prop_flat_map(laid)
+}
+
 /// A shape that broadcasts to `shape`: leading dimensions dropped, some sizes one.
 pub fn narrower(shape: Vec<usize>) -> impl Strategy<Value = Vec<usize>> {
     let dims = shape.len();
-    (0..=dims, proptest::collection::vec(proptest::bool::weighted(0.3), dims)).prop_map(move |(lead, ones)| {
-        let lead = if lead > dims / 2 { 0 } else { lead };
-        (lead..dims).map(|dim| if ones[dim] { 1 } else { shape[dim] }).collect()
-    })
+    (0..=dims, proptest::collection::vec(proptest::bool::weighted(0.3), dims)).prop_map(
+        move |(lead, ones)| {
+            let lead = if lead > dims / 2 { 0 } else { lead };
+            (lead..dims).map(|dim| if ones[dim] { 1 } else { shape[dim] }).collect()
+        },
+    )
 }
 
 /// Two or more tensors whose shapes broadcast together.
