@@ -9,8 +9,8 @@ the median within a turn; "spread" is the distance of the slowest from the faste
 of ours and of torch.
 
 torch's threads wait for each other by spinning: a foreign process on one of their cores makes them ten to a
-thousand times slower. So a turn during which other processes used the machine is repeated (Linux only), and
-the table says where that did not help.
+thousand times slower. So each turn waits for an idle machine, and is repeated if other processes used the
+machine meanwhile (Linux only); the table says where that did not help.
 """
 
 import json
@@ -22,10 +22,11 @@ import sys
 import time
 
 TURNS = 5
-SECONDS = 0.4  # per turn
-PAUSE = 0.05  # lets the other side's worker threads fall asleep
+SECONDS = 0.3  # per turn
+PAUSE = 0.1  # before a turn: lets the other side's worker threads fall asleep
 FOREIGN = 0.05  # cores that other processes may use during a turn
-RETRIES = 40
+ATTEMPTS = 8
+PATIENCE = 300  # seconds to wait for an idle machine
 HERE = pathlib.Path(__file__).parent
 STAT = pathlib.Path("/proc/stat")
 
@@ -46,8 +47,8 @@ class Program:
 
     def turn(self, name):
         """Seconds, and iterations and evaluations where the item counts them."""
-        for attempt in range(RETRIES):
-            time.sleep(PAUSE if attempt == 0 else 1)
+        for _ in range(ATTEMPTS):
+            self.wait_for_idle_machine()
             before = self.foreign_seconds(), time.perf_counter()
             answer = self.ask(name, SECONDS)
             foreign = (self.foreign_seconds() - before[0]) / (time.perf_counter() - before[1])
@@ -56,6 +57,15 @@ class Program:
         else:
             self.disturbed += 1
         return float(answer[1]), "/".join(answer[4:])
+
+    def wait_for_idle_machine(self):
+        end = time.perf_counter() + PATIENCE
+        while time.perf_counter() < end:
+            before = self.foreign_seconds()
+            time.sleep(PAUSE)
+            if self.foreign_seconds() == before:
+                return
+            time.sleep(1)
 
     def foreign_seconds(self):
         """Time that all cores have spent on anything but this program and idleness."""

@@ -74,8 +74,7 @@ fn measure(item: &Item, run: &mut Run, budget: Duration) -> String {
         samples.push(start.elapsed().as_secs_f64() / f64::from(runs * item.parts));
     }
     samples.sort_by(f64::total_cmp);
-    let mut line =
-        format!("{} {:.4e} {:.4e} {}", item.name, samples[samples.len() / 2], samples[0], samples.len());
+    let mut line = format!("{} {:.4e} {:.4e} {}", item.name, samples[samples.len() / 2], samples[0], samples.len());
     if let Some((iterations, evaluations)) = counts {
         line += &format!(" {iterations} {evaluations}");
     }

@@ -41,10 +41,7 @@ impl Digits {
             }
             labels.push(label.parse::<i64>()?);
         }
-        Ok(Digits {
-            images: Tensor::from_vec(pixels, [ROWS, PIXELS]),
-            labels: Tensor::from_vec(labels, ROWS),
-        })
+        Ok(Digits { images: Tensor::from_vec(pixels, [ROWS, PIXELS]), labels: Tensor::from_vec(labels, ROWS) })
     }
 
     fn select(&self, rows: &Tensor) -> Digits {
@@ -61,11 +58,8 @@ fn accuracy(model: &dyn Module, data: &Digits) -> f64 {
 fn fit(name: &str, model: &dyn Module, train: &Digits, test: &Digits) -> BoxResult<f64> {
     let start = Instant::now();
     let parameters = model.parameters();
-    let optimizer = Lbfgs::builder(&parameters)
-        .max_iter(20)
-        .history_size(20)
-        .line_search_fn(LineSearch::StrongWolfe)
-        .build()?;
+    let optimizer =
+        Lbfgs::builder(&parameters).max_iter(20).history_size(20).line_search_fn(LineSearch::StrongWolfe).build()?;
 
     println!("\n{name}");
     println!("{:>4} {:>12} {:>12} {:>10}", "step", "first loss", "final loss", "test acc.");
@@ -97,11 +91,8 @@ fn main() -> BoxResult<()> {
     println!("{TRAIN_ROWS} digits to learn from, {} to test on", ROWS - TRAIN_ROWS);
 
     let logistic = nn::Linear::new(PIXELS, 10);
-    let network = nn::Sequential::new([
-        nn::Linear::new(PIXELS, 32).boxed(),
-        nn::Tanh.boxed(),
-        nn::Linear::new(32, 10).boxed(),
-    ]);
+    let network =
+        nn::Sequential::new([nn::Linear::new(PIXELS, 32).boxed(), nn::Tanh.boxed(), nn::Linear::new(32, 10).boxed()]);
     let logistic_accuracy = fit("logistic regression, 64-10", &logistic, &train, &test)?;
     let network_accuracy = fit("tanh network, 64-32-10", &network, &train, &test)?;
 

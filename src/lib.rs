@@ -37,7 +37,7 @@ pub mod prelude {
     pub use nn::{self, Module};
     pub use optim::{BoxError, Lbfgs, LineSearch, Optimizer, Sgd, StepReport, StopReason};
     pub use tape::{
-        BackwardOptions, DType, EnableGradGuard, NoGradGuard, Tensor, enable_grad, grad, gradcheck,
-        gradgradcheck, is_grad_enabled, manual_seed, no_grad,
+        BackwardOptions, DType, EnableGradGuard, NoGradGuard, Tensor, enable_grad, grad, gradcheck, gradgradcheck,
+        is_grad_enabled, manual_seed, no_grad,
     };
 }

@@ -147,8 +147,7 @@ struct Step {
 impl Run {
     fn new(case: &Json, loss: impl Fn(&[Tensor]) -> Tensor) -> Self {
         let dtype = dtype(&case["dtype"]);
-        let params: Vec<Tensor> =
-            list(case, "start").iter().map(|p| tensor(p, dtype).requires_grad_(true)).collect();
+        let params: Vec<Tensor> = list(case, "start").iter().map(|p| tensor(p, dtype).requires_grad_(true)).collect();
         let optimizer = build(&case["options"], &params);
         let losses = RefCell::new(Vec::new());
         let closure = || {
@@ -308,13 +307,7 @@ impl Check {
             let n = got.len() as f64;
             let (sum, norm) = (got.iter().sum::<f64>(), got.iter().map(|v| v * v).sum::<f64>().sqrt());
             self.close("sum of the parameters", sum, float(&want["params_sum"]), n * largest, allowed);
-            self.close(
-                "norm of the parameters",
-                norm,
-                float(&want["params_norm"]),
-                n.sqrt() * largest,
-                allowed,
-            );
+            self.close("norm of the parameters", norm, float(&want["params_norm"]), n.sqrt() * largest, allowed);
         } else {
             self.equal("number of parameters", &got.len(), &known.len());
         }

@@ -10,9 +10,7 @@ pub fn items() -> Vec<Item> {
     let mut items = Vec::new();
     for dtype in [DType::F32, DType::F64] {
         for n in [64, 128, 256, 512, 1024] {
-            items.push(product(&format!("matmul_{}_{n}", label(dtype)), dtype, [n, n], [n, n], |a, b| {
-                a.matmul(b)
-            }));
+            items.push(product(&format!("matmul_{}_{n}", label(dtype)), dtype, [n, n], [n, n], |a, b| a.matmul(b)));
         }
     }
     let (x, w, g) = ([ROWS, 64], [10, 64], [ROWS, 10]);

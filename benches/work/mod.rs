@@ -30,17 +30,10 @@ pub struct Item {
 
 /// Everything, in the order of the report.
 pub fn items() -> Vec<Item> {
-    [
-        small_ops::items(),
-        elementwise::items(),
-        matmul::items(),
-        network::items(),
-        direction::items(),
-        fits::items(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    [small_ops::items(), elementwise::items(), matmul::items(), network::items(), direction::items(), fits::items()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 impl Item {

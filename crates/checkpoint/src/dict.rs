@@ -203,8 +203,7 @@ impl Dict {
 /// Equal keys and values in any order, as Python compares dicts.
 impl PartialEq for Dict {
     fn eq(&self, other: &Self) -> bool {
-        self.len() == other.len()
-            && self.iter().all(|(key, value)| other.get_ref(key.borrow()) == Some(value))
+        self.len() == other.len() && self.iter().all(|(key, value)| other.get_ref(key.borrow()) == Some(value))
     }
 }
 

@@ -95,9 +95,9 @@ impl Value {
     /// [`Error::MissingKey`] where `key` is absent, [`Error::WrongKind`] where this is no dict and no list.
     pub fn require<I: ValueIndex>(&self, key: I) -> Result<&Value> {
         match self {
-            Self::Dict(_) | Self::List(_) => self
-                .get(&key)
-                .ok_or_else(|| Error::MissingKey { key: key.key_ref().to_key(), present: self.present() }),
+            Self::Dict(_) | Self::List(_) => {
+                self.get(&key).ok_or_else(|| Error::MissingKey { key: key.key_ref().to_key(), present: self.present() })
+            }
             other => Err(Error::WrongKind { wanted: "a dict or a list", found: other.kind() }),
         }
     }

@@ -181,9 +181,7 @@ impl Value {
     pub fn deep_copy(&self) -> Self {
         match self {
             Self::List(items) => Self::List(items.iter().map(Self::deep_copy).collect()),
-            Self::Dict(dict) => {
-                Self::Dict(dict.iter().map(|(key, value)| (key.clone(), value.deep_copy())).collect())
-            }
+            Self::Dict(dict) => Self::Dict(dict.iter().map(|(key, value)| (key.clone(), value.deep_copy())).collect()),
             Self::Tensor(tensor) => Self::Tensor(tensor.detach().copy()),
             plain => plain.clone(),
         }

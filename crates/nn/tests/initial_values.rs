@@ -71,8 +71,5 @@ fn a_whole_network_starts_as_torchs() {
     let model = Sequential::new([Linear::new(64, 128).boxed(), Tanh.boxed(), Linear::new(128, 10).boxed()]);
     let fold = |p: &Tensor| bits(p).iter().fold(0_u64, |h, &b| h.wrapping_mul(31).wrapping_add(b));
     let folded: Vec<u64> = model.parameters().iter().map(fold).collect();
-    assert_eq!(
-        folded,
-        [0x06f9_9ed9_700b_c4fc, 0xf207_a5d3_8f1a_126c, 0x4831_d806_abb2_4187, 0x8560_8e25_ce28_7c3c]
-    );
+    assert_eq!(folded, [0x06f9_9ed9_700b_c4fc, 0xf207_a5d3_8f1a_126c, 0x4831_d806_abb2_4187, 0x8560_8e25_ce28_7c3c]);
 }

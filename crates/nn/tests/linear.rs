@@ -30,10 +30,7 @@ fn forward_is_the_affine_map_for_any_batch_dimensions() {
     let expected = naive(&transposed.to_vec::<f64>(), &w, &b, 5);
     assert!(close(&layer.forward(&transposed).to_vec::<f64>(), &expected));
     let plain = Linear::from_tensors(layer.weight.clone(), None);
-    assert!(close(
-        &plain.forward(&transposed).to_vec::<f64>(),
-        &naive(&transposed.to_vec::<f64>(), &w, &[0.0; 3], 5)
-    ));
+    assert!(close(&plain.forward(&transposed).to_vec::<f64>(), &naive(&transposed.to_vec::<f64>(), &w, &[0.0; 3], 5)));
 }
 
 /// With `L = sum(y)`: `dL/dw[o, i] = sum_n x[n, i]`, `dL/db[o] = N`, `dL/dx[n, i] = sum_o w[o, i]`.

@@ -9,11 +9,8 @@ fn names(module: &dyn Module) -> Vec<String> {
 
 #[test]
 fn names_are_torchs_dotted_paths() {
-    let inner = Sequential::new([
-        Linear::new(3, 3).boxed(),
-        ReLU.boxed(),
-        Linear::builder(3, 2).bias(false).build().boxed(),
-    ]);
+    let inner =
+        Sequential::new([Linear::new(3, 3).boxed(), ReLU.boxed(), Linear::builder(3, 2).bias(false).build().boxed()]);
     let model = Sequential::new([Linear::new(2, 3).boxed(), Tanh.boxed(), inner.boxed()]);
     assert_eq!(names(&model), ["0.weight", "0.bias", "2.0.weight", "2.0.bias", "2.2.weight"]);
     let shapes: Vec<Vec<usize>> = model.parameters().iter().map(|p| p.shape().to_vec()).collect();

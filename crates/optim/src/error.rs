@@ -16,9 +16,7 @@ pub enum Error {
     #[error("param_group must be a dict, but got {0}; pass only tensors or only groups")]
     NotAGroup(&'static str),
     /// A group stands where a tensor was expected.
-    #[error(
-        "optimizer can only optimize Tensors, but one of the params is dict; pass only tensors or only groups"
-    )]
+    #[error("optimizer can only optimize Tensors, but one of the params is dict; pass only tensors or only groups")]
     NotATensor,
     /// Some parameters of a group have names and some have none.
     #[error("all optimizer params should be with/without names. Some param names are missing")]
@@ -71,9 +69,7 @@ pub enum Error {
     #[error("Nesterov momentum requires a momentum and zero dampening")]
     NesterovNeedsMomentum,
     /// L-BFGS without room for a single pair.
-    #[error(
-        "Invalid history_size: 0; L-BFGS keeps at least one pair, and torch fails at the first it would store"
-    )]
+    #[error("Invalid history_size: 0; L-BFGS keeps at least one pair, and torch fails at the first it would store")]
     InvalidHistorySize,
     /// L-BFGS has more than one group.
     #[error("LBFGS doesn't support per-parameter options (parameter groups)")]

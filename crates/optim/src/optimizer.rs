@@ -114,12 +114,8 @@ impl Drop for Running<'_> {
 impl Core {
     pub(crate) fn new(params: impl IntoParams, defaults: Dict) -> Result<Self> {
         let params = params.into_params();
-        let core = Self {
-            groups: Mutex::default(),
-            defaults,
-            running: AtomicBool::new(false),
-            warnings: Mutex::default(),
-        };
+        let core =
+            Self { groups: Mutex::default(), defaults, running: AtomicBool::new(false), warnings: Mutex::default() };
         match params.first() {
             None => return Err(Error::EmptyParameterList),
             // The first element alone decides whether these are groups, as in torch.

@@ -176,9 +176,7 @@ impl StepReport {
             StopReason::MaxIter | StopReason::MaxEval if steep => {
                 Some("call step again to go on with the same memory, or raise the limit")
             }
-            StopReason::LossTolerance | StopReason::StepTolerance | StopReason::DirectionalDerivative
-                if steep =>
-            {
+            StopReason::LossTolerance | StopReason::StepTolerance | StopReason::DirectionalDerivative if steep => {
                 Some("max|g| is above tolerance_grad, so this may be no minimum: lower tolerance_change")
             }
             _ => None,
@@ -204,10 +202,7 @@ impl StepReport {
             ));
         }
         if self.searches_unsatisfied > 0 {
-            remarks.push(format!(
-                "{} line searches ended without a strong Wolfe point",
-                self.searches_unsatisfied
-            ));
+            remarks.push(format!("{} line searches ended without a strong Wolfe point", self.searches_unsatisfied));
         }
         if self.loss_increases > 0 {
             remarks.push(format!(
@@ -268,8 +263,7 @@ impl Display for Short {
         } else if (1e-3..1e7).contains(&size) {
             let digits = (6 - size.log10().floor() as i32).max(0) as usize;
             let text = format!("{x:.digits$}");
-            let text =
-                if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+            let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
             f.write_str(text)
         } else {
             let text = format!("{x:.6e}");

@@ -176,9 +176,7 @@ impl Momentum {
         let tensor = value.as_tensor().ok_or(wrong_kind("a tensor", value))?;
         if tensor.shape() != param.shape() {
             let (found, own) = (tensor.shape(), param.shape());
-            return Err(Error::StateMismatch(format!(
-                "momentum_buffer has shape {found:?}, its parameter {own:?}"
-            )));
+            return Err(Error::StateMismatch(format!("momentum_buffer has shape {found:?}, its parameter {own:?}")));
         }
         match &mut momentum {
             Self::F32(buffer) => read(tensor, buffer.insert(Vec::new())),
@@ -251,10 +249,7 @@ impl Sgd {
     ///
     /// # Errors
     /// What the closure returned, or as [`step`](Self::step); no parameter has moved then.
-    pub fn step_with(
-        &self,
-        mut closure: impl FnMut() -> std::result::Result<Tensor, BoxError>,
-    ) -> Result<Tensor> {
+    pub fn step_with(&self, mut closure: impl FnMut() -> std::result::Result<Tensor, BoxError>) -> Result<Tensor> {
         self.step_closure(&mut closure)
     }
 
@@ -266,11 +261,8 @@ impl Sgd {
             for param in group.params() {
                 let Some(gradient) = param.grad() else { continue };
                 let mut without = Momentum::new(param.dtype());
-                let momentum = if options.momentum == 0.0 {
-                    &mut without
-                } else {
-                    state.entry(param.id()).or_insert(without)
-                };
+                let momentum =
+                    if options.momentum == 0.0 { &mut without } else { state.entry(param.id()).or_insert(without) };
                 match momentum {
                     Momentum::F32(buffer) => update(param, &gradient, buffer, options),
                     Momentum::F64(buffer) => update(param, &gradient, buffer, options),

@@ -47,34 +47,22 @@ fn every_exit_is_named_with_its_two_numbers() -> Outcome {
         assert!(holds, "{report}");
         assert!(report.to_string().contains(option.trim_start_matches('-')), "{report}");
         if !report.moved_since_final_loss {
-            assert_eq!(
-                report.final_loss,
-                rosenbrock::<f64>(&p)?.item(),
-                "the loss is that of the parameters"
-            );
+            assert_eq!(report.final_loss, rosenbrock::<f64>(&p)?.item(), "the loss is that of the parameters");
         }
     }
     // From a small gradient the step is longer than the change of the loss, or lr makes it shorter than any
     // tolerance.
-    for (stop, lr, tolerance) in
-        [(StopReason::LossTolerance, 0.1, 0.01), (StopReason::StepTolerance, 1e-3, 0.01)]
-    {
+    for (stop, lr, tolerance) in [(StopReason::LossTolerance, 0.1, 0.01), (StopReason::StepTolerance, 1e-3, 0.01)] {
         let gentle = |p: &Tensor| bowl::<f64>(p, 1.0);
         let (optimizer, _) = after_one_step([0.1, 0.0], gentle, |b| b.lr(lr).tolerance_change(tolerance))?;
-        assert_eq!(
-            (optimizer.report().stop, optimizer.report().iterations),
-            (stop, 1),
-            "{}",
-            optimizer.report()
-        );
+        assert_eq!((optimizer.report().stop, optimizer.report().iterations), (stop, 1), "{}", optimizer.report());
     }
     Ok(())
 }
 
 #[test]
 fn max_eval_is_checked_after_a_search_only() -> Outcome {
-    let (optimizer, _) =
-        after_one_step([-1.2, 1.0], rosenbrock::<f64>, |b| b.max_eval(1).line_search_fn(WOLFE))?;
+    let (optimizer, _) = after_one_step([-1.2, 1.0], rosenbrock::<f64>, |b| b.max_eval(1).line_search_fn(WOLFE))?;
     let report = optimizer.report();
     assert_eq!((report.stop, report.iterations), (StopReason::MaxEval, 1));
     assert!(report.evaluations > 1);
@@ -106,9 +94,7 @@ fn a_fixed_step_runs_on_through_nan() -> Outcome {
     assert!(p.to_vec::<f64>().iter().all(|x| x.is_nan()));
     let sd = optimizer.state_dict();
     let state = &sd["state"][0];
-    assert!(
-        state["old_dirs"].is_empty() && state["al"].iter().all(Value::is_none) && state["al"].len() == 100
-    );
+    assert!(state["old_dirs"].is_empty() && state["al"].iter().all(Value::is_none) && state["al"].len() == 100);
     assert_eq!(state["H_diag"], Value::Int(1));
     let report = optimizer.report();
     assert_eq!((report.non_finite_evaluations, report.pairs_skipped), (20, 19));
@@ -148,12 +134,10 @@ fn a_nan_loss_with_an_acceptable_slope_is_an_error() -> Outcome {
 #[test]
 fn a_learning_rate_of_zero() -> Outcome {
     // Plain numbers divide: t is plain in a later iteration, and in the first where sum|g| <= 1.
-    let error =
-        after_one_step([0.1, 0.2], |p| bowl::<f64>(p, 1.0), |b| b.lr(0).line_search_fn(WOLFE)).unwrap_err();
+    let error = after_one_step([0.1, 0.2], |p| bowl::<f64>(p, 1.0), |b| b.lr(0).line_search_fn(WOLFE)).unwrap_err();
     assert!(error.to_string().starts_with("float division by zero"), "{error}");
     // A tensor t divides to NaN, without an error.
-    let (optimizer, _) =
-        after_one_step([1.0, 2.0], |p| bowl::<f64>(p, 1.0), |b| b.lr(0).line_search_fn(WOLFE))?;
+    let (optimizer, _) = after_one_step([1.0, 2.0], |p| bowl::<f64>(p, 1.0), |b| b.lr(0).line_search_fn(WOLFE))?;
     assert!(optimizer.report().evaluations > 1);
     let (optimizer, p) = after_one_step([0.1, 0.2], |p| bowl::<f64>(p, 1.0), |b| b.lr(0))?;
     assert_eq!(optimizer.report().stop, StopReason::StepTolerance);
@@ -175,12 +159,8 @@ fn zero_times_an_infinite_direction_is_nan() -> Outcome {
 #[test]
 fn the_history_size_of_a_running_optimizer() -> Outcome {
     let p = Tensor::from_vec(vec![0.5; 6], [6]);
-    let optimizer = Lbfgs::builder([&p])
-        .history_size(2)
-        .max_iter(5)
-        .tolerance_change(0.0)
-        .line_search_fn(WOLFE)
-        .build()?;
+    let optimizer =
+        Lbfgs::builder([&p]).history_size(2).max_iter(5).tolerance_change(0.0).line_search_fn(WOLFE).build()?;
     step(&optimizer, &p, quartic::<f64>)?;
     assert_eq!(optimizer.report().pairs_in_memory, 2);
     let at = p.to_vec::<f64>();

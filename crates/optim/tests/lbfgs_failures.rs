@@ -18,12 +18,7 @@ enum Failure {
 
 /// Fails at evaluation `k` of one step after `warm_up` good steps; then checks where everything stands and
 /// that the optimizer arrives where it would have arrived.
-fn fail_at(
-    k: usize,
-    warm_up: usize,
-    failure: Failure,
-    configure: impl Fn(LbfgsBuilder) -> LbfgsBuilder,
-) -> Outcome {
+fn fail_at(k: usize, warm_up: usize, failure: Failure, configure: impl Fn(LbfgsBuilder) -> LbfgsBuilder) -> Outcome {
     let p = Tensor::from([-1.2, 1.0]);
     let optimizer = configure(Lbfgs::builder([&p])).build()?;
     for _ in 0..warm_up {
@@ -56,18 +51,12 @@ fn fail_at(
     }
     let now = p.to_vec::<f64>();
     let good = &evaluated.borrow()[..k - 1];
-    assert!(
-        if k == 1 { now == entry.1 } else { good.contains(&now) },
-        "{failure:?} at {k}: {now:?} was evaluated"
-    );
+    assert!(if k == 1 { now == entry.1 } else { good.contains(&now) }, "{failure:?} at {k}: {now:?} was evaluated");
     let report = optimizer.report();
     assert_eq!((report.stop, report.evaluations), (StopReason::Failed, k - 1));
     if k > 1 {
         let loss = (1.0 - now[0]).powi(2) + 100.0 * (now[1] - now[0] * now[0]).powi(2);
-        assert!(
-            (report.final_loss - loss).abs() <= 1e-12 * loss,
-            "the reported loss is that of the parameters"
-        );
+        assert!((report.final_loss - loss).abs() <= 1e-12 * loss, "the reported loss is that of the parameters");
     }
     let before = entry.0.1.max(0);
     assert_eq!(counters(&optimizer).1, before + k as i64 - 1, "completed evaluations are counted");
@@ -103,9 +92,8 @@ fn an_interrupted_search_is_tried_again_along_the_same_direction() -> Outcome {
     // The k-th evaluation fails once; afterwards the path is the undisturbed one, iterations counted alike.
     for k in 2..20 {
         let (p, q) = (Tensor::from([-1.2, 1.0]), Tensor::from([-1.2, 1.0]));
-        let build = |p: &Tensor| {
-            Lbfgs::builder([p]).max_iter(60).max_eval(500).line_search_fn(LineSearch::StrongWolfe).build()
-        };
+        let build =
+            |p: &Tensor| Lbfgs::builder([p]).max_iter(60).max_eval(500).line_search_fn(LineSearch::StrongWolfe).build();
         let (disturbed, calm) = (build(&p)?, build(&q)?);
         let mut calls = 0;
         let failed = disturbed.step(|| {
@@ -142,11 +130,7 @@ fn inside_the_closure_reading_works_and_stepping_is_refused() -> Outcome {
         optimizer.zero_grad_set_to_none(false);
         seen.borrow_mut().push(counters(&optimizer));
         assert_eq!(optimizer.param_groups()[0].lr(), 1.0);
-        assert_eq!(
-            optimizer.report().stop,
-            StopReason::NotStarted,
-            "the report is that of the last finished step"
-        );
+        assert_eq!(optimizer.report().stop, StopReason::NotStarted, "the report is that of the last finished step");
         let refused = [
             optimizer.step(|| unreachable!("never called")).err(),
             optimizer.load_state_dict(optimizer.state_dict()).err(),

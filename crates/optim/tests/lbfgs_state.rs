@@ -11,29 +11,15 @@ fn keys(value: &Value) -> Vec<&str> {
     value.keys().filter_map(Key::as_str).collect()
 }
 
-const ALL: [&str; 11] = [
-    "func_evals",
-    "n_iter",
-    "al",
-    "d",
-    "t",
-    "old_dirs",
-    "old_stps",
-    "ro",
-    "H_diag",
-    "prev_flat_grad",
-    "prev_loss",
-];
+const ALL: [&str; 11] =
+    ["func_evals", "n_iter", "al", "d", "t", "old_dirs", "old_stps", "ro", "H_diag", "prev_flat_grad", "prev_loss"];
 
 #[test]
 fn keys_come_in_torchs_order() -> Outcome {
     let p = Tensor::from([-1.2, 1.0]);
     let optimizer = Lbfgs::builder([&p]).history_size(4).build()?;
     assert!(optimizer.state_dict()["state"].is_empty());
-    assert_eq!(
-        optimizer.state_dict().keys().collect::<Vec<_>>(),
-        [&Key::from("state"), &Key::from("param_groups")]
-    );
+    assert_eq!(optimizer.state_dict().keys().collect::<Vec<_>>(), [&Key::from("state"), &Key::from("param_groups")]);
     step(&optimizer, &p, rosenbrock::<f64>)?;
     let sd = optimizer.state_dict();
     let state = &sd["state"][0];
@@ -105,8 +91,7 @@ fn exits_before_the_first_move_leave_what_torch_leaves() -> Outcome {
 #[test]
 fn a_converged_optimizer_counts_one_iteration_per_step_and_leaves_t() -> Outcome {
     let p = Tensor::from([-1.2, 1.0]);
-    let optimizer =
-        Lbfgs::builder([&p]).lr(0.5).max_iter(100).line_search_fn(LineSearch::StrongWolfe).build()?;
+    let optimizer = Lbfgs::builder([&p]).lr(0.5).max_iter(100).line_search_fn(LineSearch::StrongWolfe).build()?;
     step(&optimizer, &p, rosenbrock::<f64>)?;
     optimizer.param_groups()[0].set("tolerance_grad", -1.0);
     optimizer.param_groups()[0].set("tolerance_change", 1e-3);
@@ -218,18 +203,14 @@ fn a_dict_that_does_not_fit_changes_nothing() -> Outcome {
         bad.push((text, sd));
     };
     broken("different number of parameter groups", &|sd| sd["param_groups"] = Value::list());
-    broken("doesn't match the size of optimizer's group", &|sd| {
-        sd["param_groups"][0]["params"] = [0, 1].into()
-    });
+    broken("doesn't match the size of optimizer's group", &|sd| sd["param_groups"][0]["params"] = [0, 1].into());
     broken("key 'param_groups' is missing", &|sd| {
         sd.as_dict_mut().unwrap().remove("param_groups");
     });
     broken("key 'state' is missing", &|sd| {
         sd.as_dict_mut().unwrap().remove("state");
     });
-    broken("'d' holds vectors of 3 elements", &|sd| {
-        sd["state"][0]["d"] = Tensor::from([1.0, 2.0, 3.0]).into()
-    });
+    broken("'d' holds vectors of 3 elements", &|sd| sd["state"][0]["d"] = Tensor::from([1.0, 2.0, 3.0]).into());
     broken("'old_dirs', 'old_stps' and 'ro' have", &|sd| {
         sd["state"][0]["ro"].as_list_mut().unwrap().pop();
     });

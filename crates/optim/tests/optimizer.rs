@@ -49,10 +49,7 @@ fn what_torch_refuses_is_refused_with_its_words() {
             Sgd::builder([Param::from(("a", &a)), Param::from(&b)]).build(),
             "all optimizer params should be with/without names. Some param names are missing",
         ),
-        (
-            Sgd::builder([group(&a), group(&a)]).build(),
-            "some parameters appear in more than one parameter group",
-        ),
+        (Sgd::builder([group(&a), group(&a)]).build(), "some parameters appear in more than one parameter group"),
         (
             Sgd::builder([group(&a), ParamGroup::new([("b", &b)])]).build(),
             "all optimizer param groups should be with/without names. cannot add param group with names",

@@ -47,14 +47,8 @@ fn by_hand(p: &mut [f32], buffer: &mut Option<Vec<f32>>, o: Options) {
 
 #[test]
 fn formulas_are_torchs() -> Outcome {
-    let base = Options {
-        lr: 0.0625,
-        momentum: 0.0,
-        dampening: 0.0,
-        weight_decay: 0.0,
-        nesterov: false,
-        maximize: false,
-    };
+    let base =
+        Options { lr: 0.0625, momentum: 0.0, dampening: 0.0, weight_decay: 0.0, nesterov: false, maximize: false };
     let cases = [
         base,
         Options { maximize: true, ..base },

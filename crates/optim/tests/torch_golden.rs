@@ -27,10 +27,8 @@ fn check<T: Float>(configure: impl Fn(LbfgsBuilder) -> LbfgsBuilder, lines: &[Li
 /// The value of a C hex float such as `-0x1.9fp-3`.
 fn hex(text: &str) -> f64 {
     let (sign, digits) = text.strip_prefix('-').map_or((1.0, text), |rest| (-1.0, rest));
-    let (mantissa, exponent) =
-        digits.strip_prefix("0x1.").and_then(|d| d.split_once('p')).expect("a hex float");
-    let fraction =
-        u64::from_str_radix(mantissa, 16).expect("hex digits") as f64 / 16_f64.powi(mantissa.len() as i32);
+    let (mantissa, exponent) = digits.strip_prefix("0x1.").and_then(|d| d.split_once('p')).expect("a hex float");
+    let fraction = u64::from_str_radix(mantissa, 16).expect("hex digits") as f64 / 16_f64.powi(mantissa.len() as i32);
     sign * (1.0 + fraction) * 2_f64.powi(exponent.parse().expect("an exponent"))
 }
 

@@ -17,4 +17,6 @@ pub use hooks::HookHandle;
 pub use mode::{EnableGradGuard, NoGradGuard, enable_grad, is_grad_enabled, no_grad};
 
 pub(crate) use leaf::Leaf;
-pub(crate) use node::{Edge, Gradients, Node, Op, Rule, Saved, Saves, gradients, record_many, save_output, saves};
+pub(crate) use node::{
+    Edge, Gradients, Node, Op, Rule, Saved, Saves, gradients, record_many, save_factors, save_output, saves,
+};

@@ -381,10 +381,9 @@ macro_rules! dispatch_number {
                 type $T = i64;
                 $body
             }
-            $crate::DType::Bool => panic!(
-                "{}: not implemented for dtype bool; convert with to_dtype(DType::I64) first",
-                $op
-            ),
+            $crate::DType::Bool => {
+                panic!("{}: not implemented for dtype bool; convert with to_dtype(DType::I64) first", $op)
+            }
         }
     };
 }

@@ -32,7 +32,8 @@ pub enum Error {
     /// A gradient's shape is not its output's.
     #[error(
         "Mismatch in shape: grad_output[{index}] has a shape of {} and output[{index}] has a shape of {}.",
-        torch_size(gradient), torch_size(output)
+        torch_size(gradient),
+        torch_size(output)
     )]
     GradientShape {
         /// Position of the output.
@@ -97,7 +98,8 @@ pub enum Error {
     /// A gradient that a rule or hook returned does not fit the tensor it belongs to.
     #[error(
         "{node} returned an invalid gradient at index {index} - got {} but expected shape compatible with {}",
-        torch_list(gradient), torch_list(expected)
+        torch_list(gradient),
+        torch_list(expected)
     )]
     InvalidGradient {
         /// The node or hook.

@@ -109,11 +109,7 @@ impl GradCheck {
     ///
     /// # Errors
     /// As [`gradcheck`].
-    pub fn gradcheck(
-        &self,
-        function: impl Fn(&[Tensor]) -> Tensor,
-        inputs: &[&Tensor],
-    ) -> Result<(), Error> {
+    pub fn gradcheck(&self, function: impl Fn(&[Tensor]) -> Tensor, inputs: &[&Tensor]) -> Result<(), Error> {
         self.check(&|x: &[Tensor]| Ok(vec![function(x)]), &variables(inputs))
     }
 
@@ -121,11 +117,7 @@ impl GradCheck {
     ///
     /// # Errors
     /// As [`gradcheck`].
-    pub fn gradgradcheck(
-        &self,
-        function: impl Fn(&[Tensor]) -> Tensor,
-        inputs: &[&Tensor],
-    ) -> Result<(), Error> {
+    pub fn gradgradcheck(&self, function: impl Fn(&[Tensor]) -> Tensor, inputs: &[&Tensor]) -> Result<(), Error> {
         let mut all = variables(inputs);
         let output = no_grad(|| function(&all));
         if !output.dtype().is_floating_point() {

@@ -183,7 +183,8 @@ pub(crate) fn fused2<F: Binary<f32> + Binary<f64>>(
 /// can see it.
 #[inline]
 fn zip_dense<T: Element, F: Binary<T>>(grad: &Tensor, saved: &Tensor, f: F) -> Tensor {
-    let (grad, saved) = (Cow::Borrowed(grad), if saved.is_contiguous() { Cow::Borrowed(saved) } else { Cow::Owned(saved.dense()) });
+    let (grad, saved) =
+        (Cow::Borrowed(grad), if saved.is_contiguous() { Cow::Borrowed(saved) } else { Cow::Owned(saved.dense()) });
     let len = grad.numel();
     if grad.is_contiguous() && grad.is_exclusive() {
         grad.write_with::<T, T>(&saved, |to, from| map::binary_in_place(&mut to.data[..len], &from.data[..len], f));

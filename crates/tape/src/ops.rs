@@ -58,7 +58,6 @@ operations! {
     view: Reshape Permute Select SelectBackward Slice SliceBackward;
 }
 
-
 #[cfg(test)]
 mod tests {
     use crate::autograd::no_grad;

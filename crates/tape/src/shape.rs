@@ -329,7 +329,7 @@ pub(crate) fn infer_sizes(op: &str, sizes: &[isize], from: &[usize]) -> Dims {
             -1 if free.is_none() => free = Some(i),
             -1 => panic!("{op}: only one dimension can be inferred, but the sizes are {sizes:?}"),
             size if size < 0 => invalid(),
-            size => known *= size as usize,
+            size => known = known.checked_mul(size as usize).unwrap_or_else(|| invalid()),
         }
     }
     let mut shape: Dims = sizes.iter().map(|&size| size.max(0) as usize).collect();

@@ -92,13 +92,7 @@ impl Tensor {
     }
 
     #[inline]
-    fn assemble(
-        storage: Arc<Storage>,
-        layout: Layout,
-        dtype: DType,
-        contiguous: bool,
-        base: Option<Tensor>,
-    ) -> Tensor {
+    fn assemble(storage: Arc<Storage>, layout: Layout, dtype: DType, contiguous: bool, base: Option<Tensor>) -> Tensor {
         let history_version = AtomicU32::new(storage.version());
         Tensor {
             inner: Arc::new(Inner {
@@ -247,11 +241,7 @@ impl Tensor {
     pub(crate) fn strided<'a, T: Element>(&'a self, buffer: &'a Buffer) -> Strided<'a, T> {
         let layout = &self.inner.layout;
         let data = buffer.as_slice::<T>();
-        Strided {
-            data: &data[layout.offset.min(data.len())..],
-            shape: &layout.shape,
-            strides: &layout.strides,
-        }
+        Strided { data: &data[layout.offset.min(data.len())..], shape: &layout.shape, strides: &layout.strides }
     }
 
     /// The elements of a locked buffer for writing; the layout must not repeat elements.
@@ -341,8 +331,7 @@ impl Tensor {
     #[inline]
     fn has_first_history(&self) -> bool {
         let inner = &*self.inner;
-        let current =
-            || inner.history_version.load(Ordering::Acquire) == inner.storage.version();
+        let current = || inner.history_version.load(Ordering::Acquire) == inner.storage.version();
         !inner.rebased.load(Ordering::Acquire) && (inner.base.is_none() || current())
     }
 

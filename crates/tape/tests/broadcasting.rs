@@ -2,9 +2,7 @@
 
 mod common;
 
-use common::{
-    Laid, Naive, any_laid, assert_close, assert_same, broadcast_shape, broadcastable, config, naive,
-};
+use common::{Laid, Naive, any_laid, assert_close, assert_same, broadcast_shape, broadcastable, config, naive};
 use common::{indices, panic_text, shapes};
 use proptest::prelude::*;
 use tape::{DType, Tensor, grad};
@@ -99,7 +97,7 @@ proptest! {
     #[test]
     fn where_chooses_under_broadcasting(triple in broadcastable::<3>()) {
         let (c, a, b) = (&triple[0], &triple[1], &triple[2]);
-        let found = Tensor::where_(&c.tensor().gt(0.0), &a.tensor(), &b.tensor());
+        let found = Tensor::where_(&c.tensor().gt(0.0), a.tensor(), b.tensor());
         let (nc, na, nb) = (&c.naive, &a.naive, &b.naive);
         let shape = nc.zip(na, |_, _| 0.0).zip(nb, |_, _| 0.0).shape;
         let chosen = |i: &[usize]| if nc.broadcast_at(i) > 0.0 { na } else { nb };
@@ -124,7 +122,7 @@ proptest! {
             let (a, b) = (pair[0].leaf(), pair[1].leaf());
             let out = op(&a, &b);
             let w = weights(out.shape());
-            let gradients = grad(&out, [&a, &b]).grad_outputs(&w.tensor()).compute().unwrap();
+            let gradients = grad(&out, [&a, &b]).grad_outputs(w.tensor()).compute().unwrap();
             let partial = |pick: fn((f64, f64)) -> f64| {
                 let derivative = na.zip(nb, |x, y| pick(partials(name, x, y)));
                 derivative.zip(&w, |d, w| d * w)

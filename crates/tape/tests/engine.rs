@@ -70,7 +70,9 @@ fn a_freed_graph_is_refused_only_where_something_was_saved() {
 fn roots_are_checked_with_torchs_texts() {
     let x = leaf([1.0, 2.0]);
     let text = |error: Error| error.to_string();
-    assert!(text((&x * 2.0).backward().unwrap_err()).contains("grad can be implicitly created only for scalar outputs"));
+    assert!(
+        text((&x * 2.0).backward().unwrap_err()).contains("grad can be implicitly created only for scalar outputs")
+    );
     let wrong = BackwardOptions::new().gradient(&Tensor::from([1.0, 1.0, 1.0]));
     assert!(text((&x * 2.0).backward_with(wrong).unwrap_err()).contains(
         "Mismatch in shape: grad_output[0] has a shape of torch.Size([3]) and output[0] has a shape of torch.Size([2])."
@@ -300,7 +302,8 @@ fn a_gradient_of_another_shape_is_not_assigned() {
 
 /// Runs `body` on a thread with the stack that a spawned thread has by default.
 fn on_a_small_stack(body: impl FnOnce() + Send + 'static) {
-    std::thread::Builder::new().stack_size(2 << 20).spawn(body).unwrap().join().unwrap();
+    let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(body);
+    thread.expect("a thread starts").join().expect("the stack suffices");
 }
 
 #[test]
@@ -379,7 +382,8 @@ fn a_backward_pass_inside_a_hook_is_a_pass_of_its_own() {
     let inner = z.clone();
     let y = &x * &x;
     y.register_hook(move |_| {
-        (&inner * &inner).sum().backward().unwrap();
+        // A hook runs in the mode of the pass, which does not record.
+        tape::enable_grad(|| (&inner * &inner).sum()).backward().unwrap();
         None
     });
     y.sum().backward().unwrap();
@@ -412,4 +416,14 @@ impl ExpSum for Tensor {
     fn exp_sum(&self) -> Tensor {
         self.exp().tanh().sum()
     }
+}
+
+#[test]
+fn a_tensor_overwritten_by_a_constant_passes_back_zeros() {
+    let x = leaf([1.0, 2.0]);
+    let y = &x * 2.0;
+    y.fill_(3.0);
+    assert!(y.requires_grad());
+    y.sum().backward().unwrap();
+    assert_eq!(values(&x.grad().unwrap()), [0.0, 0.0]);
 }

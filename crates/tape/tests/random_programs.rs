@@ -92,9 +92,7 @@ impl Machine {
                 let dot = |i: &[usize]| (0..a.shape[1]).map(|k| a.at(&[i[0], k]) * b.at(&[k, i[1]])).sum();
                 self.push(Naive::from_fn(&[a.shape[0], b.shape[1]], dot));
             }
-            Step::SumDim(a, dim) => {
-                self.push(self.read(a).reduce(&[dim == 0, dim == 1], |line| line.iter().sum()))
-            }
+            Step::SumDim(a, dim) => self.push(self.read(a).reduce(&[dim == 0, dim == 1], |line| line.iter().sum())),
             Step::Transpose(a) => self.view(a, self.results[a].at.permute(&[1, 0])),
             Step::Slice(a, dim, start, len) => self.view(a, self.results[a].at.slice(dim, start, len, 1)),
             Step::Cat(a, b, dim) => {
@@ -271,8 +269,7 @@ impl Author {
             kind => {
                 let b = self.fitting(&shape, b, true);
                 let a = self.writable(a);
-                let step =
-                    [Step::AddInPlace, Step::MulInPlace, Step::CopyInPlace][usize::from(kind - 12)](a, b);
+                let step = [Step::AddInPlace, Step::MulInPlace, Step::CopyInPlace][usize::from(kind - 12)](a, b);
                 let mut trial = self.machine.clone();
                 trial.run(&step);
                 if trial.largest(a) > 6.0 {
@@ -394,10 +391,7 @@ mod kept {
     #[test]
     fn a_row_is_multiplied_by_another_row_of_the_same_memory() {
         use Step::*;
-        check(
-            &leaves(),
-            &[Add(0, 0), Slice(3, 0, 0, 1), Slice(3, 0, 1, 1), MulInPlace(4, 5), MulInPlace(5, 4)],
-        );
+        check(&leaves(), &[Add(0, 0), Slice(3, 0, 0, 1), Slice(3, 0, 1, 1), MulInPlace(4, 5), MulInPlace(5, 4)]);
     }
 
     #[test]

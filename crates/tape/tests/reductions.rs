@@ -2,9 +2,7 @@
 
 mod common;
 
-use common::{
-    Laid, Naive, any_laid, assert_close, assert_same, broadcast_shape, config, indices, laid, naive,
-};
+use common::{Laid, Naive, any_laid, assert_close, assert_same, broadcast_shape, config, indices, laid, naive};
 use common::{laid_with_dims, narrower, panic_text, values};
 use proptest::prelude::*;
 use tape::{DType, Tensor};
@@ -181,13 +179,11 @@ fn factors() -> impl Strategy<Value = (Laid, Laid)> {
     let size = || prop_oneof![1 => Just(0usize), 8 => 1usize..6];
     let batch = proptest::collection::vec(prop_oneof![1 => Just(0usize), 6 => 1usize..4], 0..3);
     let batches = batch.prop_flat_map(|b| (narrower(b.clone()), narrower(b)));
-    (batches, size(), size(), size(), any::<(u8, u8)>()).prop_flat_map(
-        |((batch_a, batch_b), n, k, m, (va, vb))| {
-            let a = if va % 4 == 0 { vec![k] } else { [&batch_a[..], &[n, k]].concat() };
-            let b = if vb % 4 == 0 { vec![k] } else { [&batch_b[..], &[k, m]].concat() };
-            (laid(a), laid(b))
-        },
-    )
+    (batches, size(), size(), size(), any::<(u8, u8)>()).prop_flat_map(|((batch_a, batch_b), n, k, m, (va, vb))| {
+        let a = if va % 4 == 0 { vec![k] } else { [&batch_a[..], &[n, k]].concat() };
+        let b = if vb % 4 == 0 { vec![k] } else { [&batch_b[..], &[k, m]].concat() };
+        (laid(a), laid(b))
+    })
 }
 
 proptest! {

@@ -4,9 +4,7 @@ use tape::{Tensor, grad};
 
 /// Numbers whose sums depend on the order of addition.
 fn uneven(len: usize) -> Vec<f64> {
-    (0..len)
-        .map(|i| ((i as f64 * 0.618_033_988_749_894_9).fract() - 0.5) * 10f64.powi((i % 9) as i32 - 4))
-        .collect()
+    (0..len).map(|i| ((i as f64 * 0.618_033_988_749_894_9).fract() - 0.5) * 10f64.powi((i % 9) as i32 - 4)).collect()
 }
 
 fn bits(x: &Tensor) -> Vec<u64> {
@@ -34,7 +32,8 @@ fn results() -> Vec<Vec<u64>> {
     ];
     let (x, y) = (a.requires_grad_(true), b.requires_grad_(true));
     let loss = (x.matmul(&y).tanh() * 0.5).sum();
-    all.extend(grad(&loss, [&x, &y]).compute().unwrap().iter().map(bits));
+    let gradients = grad(&loss, [&x, &y]).compute().expect("the graph is fresh");
+    all.extend(gradients.iter().map(bits));
     all
 }
 

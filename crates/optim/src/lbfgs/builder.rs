@@ -167,8 +167,7 @@ pub(super) enum Search {
 impl<T: Float> Options<T> {
     pub(super) fn read(group: &ParamGroup) -> Result<Self> {
         let option = |name| group.get(name).ok_or(Error::MissingOption(name));
-        let wrong =
-            |name, wanted, found: &Value| Error::WrongOption { name, wanted, found: found.to_string() };
+        let wrong = |name, wanted, found: &Value| Error::WrongOption { name, wanted, found: found.to_string() };
         let int = |name| {
             let value = option(name)?;
             value.as_int().ok_or_else(|| wrong(name, "an int", &value))

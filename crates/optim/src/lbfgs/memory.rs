@@ -121,9 +121,7 @@ impl<T: Float> Memory<T> {
             let alpha = s_dot_q * pair.rho;
             alphas[i] = Some(alpha);
             match i.checked_sub(1) {
-                Some(older) => {
-                    s_dot_q = vector::axpy_dot(-alpha, y, d, self.vectors(self.pairs[older].slot).0)
-                }
+                Some(older) => s_dot_q = vector::axpy_dot(-alpha, y, d, self.vectors(self.pairs[older].slot).0),
                 None => vector::axpy(-alpha, y, d),
             }
         }

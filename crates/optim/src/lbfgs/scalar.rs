@@ -78,9 +78,7 @@ impl<T: Float> Number<T> {
     ) -> Self {
         match (self, other) {
             (Self::Tensor(_), _) | (_, Self::Tensor(_)) => Self::Tensor(tensor(self.round(), other.round())),
-            (Self::Int(a), Self::Int(b)) => {
-                int(a, b).map_or_else(|| Self::Float(float(a as f64, b as f64)), Self::Int)
-            }
+            (Self::Int(a), Self::Int(b)) => int(a, b).map_or_else(|| Self::Float(float(a as f64, b as f64)), Self::Int),
             _ => Self::Float(float(self.to_f64(), other.to_f64())),
         }
     }
@@ -147,9 +145,7 @@ mod tests {
     fn a_plain_number_over_a_tensor_goes_through_the_reciprocal() {
         let direct_differs = (1..2000).filter(|&i| {
             let (a, b) = (1.1 + f64::from(i) * 0.37, 0.3 + i as f32 * 0.17);
-            let Ok(Tensor(got)) = N::Float(a).divide(Tensor(b)) else {
-                unreachable!("a tensor divides without error")
-            };
+            let Ok(Tensor(got)) = N::Float(a).divide(Tensor(b)) else { unreachable!("a tensor divides without error") };
             assert_eq!(got, 1.0 / b * a as f32);
             got != a as f32 / b
         });

@@ -117,11 +117,8 @@ impl<T: Float> State<T> {
             }
         }
         let own = |key: &str| STORED.contains(&key) || ["func_evals", "n_iter", "al"].contains(&key);
-        state.extra = dict
-            .iter()
-            .filter(|(k, _)| !k.as_str().is_some_and(own))
-            .map(|(k, v)| (k.clone(), v.clone()))
-            .collect();
+        state.extra =
+            dict.iter().filter(|(k, _)| !k.as_str().is_some_and(own)).map(|(k, v)| (k.clone(), v.clone())).collect();
         Ok(state)
     }
 
@@ -182,10 +179,9 @@ pub(crate) fn load_number<T: Float>(value: &Value) -> Result<Number<T>> {
 fn load_scalar<T: Float>(value: &Value) -> Result<T> {
     match value {
         Value::Tensor(x) if x.numel() == 1 => Ok(x.item_as()),
-        Value::Tensor(x) => Err(Error::StateMismatch(format!(
-            "a number is expected, found a tensor of shape {:?}",
-            x.shape()
-        ))),
+        Value::Tensor(x) => {
+            Err(Error::StateMismatch(format!("a number is expected, found a tensor of shape {:?}", x.shape())))
+        }
         plain => Ok(T::from_f64(f64::try_from(plain)?)),
     }
 }

@@ -31,11 +31,7 @@ impl<T> Default for Buffers<T> {
 }
 
 /// Runs one step.
-pub(super) fn run<T: Float>(
-    lbfgs: &Lbfgs,
-    engine: &Precision<T>,
-    closure: &mut Closure<'_>,
-) -> Result<Tensor> {
+pub(super) fn run<T: Float>(lbfgs: &Lbfgs, engine: &Precision<T>, closure: &mut Closure<'_>) -> Result<Tensor> {
     let groups = lbfgs.core.groups();
     let [group] = groups.as_slice() else { return Err(Error::ParameterGroups) };
     let options = Options::read(group)?;
@@ -81,12 +77,7 @@ struct Start<T> {
 }
 
 impl<'a, 'c, T: Float> Step<'a, 'c, T> {
-    fn new(
-        lbfgs: &'a Lbfgs,
-        engine: &'a Precision<T>,
-        group: &'a ParamGroup,
-        closure: &'a mut Closure<'c>,
-    ) -> Self {
+    fn new(lbfgs: &'a Lbfgs, engine: &'a Precision<T>, group: &'a ParamGroup, closure: &'a mut Closure<'c>) -> Self {
         let mut buffers = std::mem::take(&mut *lock(&engine.buffers));
         let n = lbfgs.flat.numel();
         buffers.x.resize(n, T::ZERO);
@@ -98,8 +89,7 @@ impl<'a, 'c, T: Float> Step<'a, 'c, T> {
             state.exists = true;
             state.begun || state.none_stored
         };
-        let report =
-            StepReport { stop: StopReason::Failed, params: group.params().len(), ..StepReport::default() };
+        let report = StepReport { stop: StopReason::Failed, params: group.params().len(), ..StepReport::default() };
         Self {
             flat: &lbfgs.flat,
             engine,
@@ -176,43 +166,15 @@ impl<'a, 'c, T: Float> Step<'a, 'c, T> {
         let evaluations = self.report.evaluations as f64;
         let tolerance = options.tolerance_change;
         if n_iter == options.max_iter {
-            self.stop(
-                StopReason::MaxIter,
-                "iterations",
-                n_iter as f64,
-                ">=",
-                "max_iter",
-                options.max_iter as f64,
-            );
+            self.stop(StopReason::MaxIter, "iterations", n_iter as f64, ">=", "max_iter", options.max_iter as f64);
         } else if self.report.evaluations as i64 >= options.max_eval {
-            self.stop(
-                StopReason::MaxEval,
-                "evaluations",
-                evaluations,
-                ">=",
-                "max_eval",
-                options.max_eval as f64,
-            );
+            self.stop(StopReason::MaxEval, "evaluations", evaluations, ">=", "max_eval", options.max_eval as f64);
         } else if self.gradient_is_small(options) {
             self.stop_at_gradient(StopReason::GradientTolerance, options);
         } else if step_max <= Number::Float(tolerance) {
-            self.stop(
-                StopReason::StepTolerance,
-                "max|t d|",
-                step_max.to_f64(),
-                "<=",
-                "tolerance_change",
-                tolerance,
-            );
+            self.stop(StopReason::StepTolerance, "max|t d|", step_max.to_f64(), "<=", "tolerance_change", tolerance);
         } else if change < tolerance {
-            self.stop(
-                StopReason::LossTolerance,
-                "|loss - previous loss|",
-                change,
-                "<",
-                "tolerance_change",
-                tolerance,
-            );
+            self.stop(StopReason::LossTolerance, "|loss - previous loss|", change, "<", "tolerance_change", tolerance);
         } else {
             return false;
         }
@@ -359,8 +321,7 @@ impl<'a, 'c, T: Float> Step<'a, 'c, T> {
         self.flat.snapshot(&mut self.buffers.x);
         let origin = Point { t: Number::Int(0), loss, slope: start.slope, slot: self.accepted };
         let torch = Conditions::TORCH;
-        let found =
-            strong_wolfe(origin, start.t, start.direction_max, torch, &mut |t, slot| self.trial(t, slot))?;
+        let found = strong_wolfe(origin, start.t, start.direction_max, torch, &mut |t, slot| self.trial(t, slot))?;
         self.add(found.point.t);
         self.accepted = found.point.slot;
         self.report.gradient_max = vector::max_abs(&self.buffers.gradients[self.accepted]).to_f64();

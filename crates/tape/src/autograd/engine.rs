@@ -386,12 +386,7 @@ fn fit_shape(grad: Tensor, shape: &[usize], sender: &'static str, index: usize) 
     if crate::shape::broadcasts_to(shape, grad.shape()) {
         return Ok(grad.sum_to(shape));
     }
-    Err(Error::InvalidGradient {
-        node: sender,
-        index,
-        gradient: grad.shape().to_vec(),
-        expected: shape.to_vec(),
-    })
+    Err(Error::InvalidGradient { node: sender, index, gradient: grad.shape().to_vec(), expected: shape.to_vec() })
 }
 
 /// The sum of two contributions, in the memory of one of them where nobody else can see it.

@@ -77,12 +77,7 @@ impl Tensor {
 }
 
 /// Checks an output and its gradient, or makes the implicit gradient 1.
-fn root(
-    index: usize,
-    output: &Tensor,
-    gradient: Option<Tensor>,
-    create_graph: bool,
-) -> Result<(Edge, Tensor), Error> {
+fn root(index: usize, output: &Tensor, gradient: Option<Tensor>, create_graph: bool) -> Result<(Edge, Tensor), Error> {
     let edge = output.edge().ok_or(Error::NoGraph { index })?;
     let gradient = match gradient {
         Some(gradient) if gradient.shape() != output.shape() => {

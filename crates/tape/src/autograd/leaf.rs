@@ -246,7 +246,15 @@ impl Tensor {
     pub(crate) fn rebase(&self, history: Option<Edge>, value: &Tensor) {
         debug_assert!(is_grad_enabled());
         let (target, history) = match &self.inner.base {
-            None => (self, history),
+            None if history.is_some() => (self, history),
+            // Overwritten by a constant: the old history stays and gets a gradient of zeros, as in torch.
+            None => {
+                let op = StridedScatter { base: self.layout().clone(), view: self.layout().clone() };
+                let info = OutputInfo { shape: self.layout().shape.clone(), dtype: self.dtype() };
+                let edges = SmallVec::from_iter([self.edge(), None]);
+                let node = Node::new(op, edges, SmallVec::from_iter([info]), SmallVec::new());
+                (self, Some(Edge::Node(node, 0)))
+            }
             Some(base) => {
                 let op = StridedScatter { base: base.layout().clone(), view: self.layout().clone() };
                 let info = OutputInfo { shape: base.layout().shape.clone(), dtype: base.dtype() };

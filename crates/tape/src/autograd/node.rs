@@ -69,7 +69,8 @@ pub(crate) struct OutputInfo {
 /// A value kept for the backward pass.
 pub(crate) struct Saved {
     tensor: Tensor,
-    version: u32,
+    /// Version of the memory that the derivative needs; `None` if it does not look at the elements.
+    version: Option<u32>,
     /// The value is this output of the node itself; held without its history, which would be a cycle.
     output: Option<u32>,
 }
@@ -96,14 +97,34 @@ impl Saved {
     /// Saves an input.
     #[inline]
     pub fn input(tensor: &Tensor) -> Saved {
-        Saved { version: tensor.version(), tensor: tensor.clone(), output: None }
+        Saved { version: Some(tensor.version()), tensor: tensor.clone(), output: None }
+    }
+
+    /// Holds an input for its shape alone: its elements may change.
+    #[inline]
+    pub fn shape_of(tensor: &Tensor) -> Saved {
+        Saved { version: None, tensor: tensor.clone(), output: None }
     }
 
     /// Saves output number `index` of the operation that is being recorded.
     #[inline]
     pub fn output(tensor: &Tensor, index: u32) -> Saved {
-        Saved { version: tensor.version(), tensor: tensor.alias(), output: Some(index) }
+        Saved { version: Some(tensor.version()), tensor: tensor.alias(), output: Some(index) }
     }
+}
+
+/// The factors that the derivative of a product needs: each one only if the other requires a gradient.
+/// The rule finds them as [`Rule::left_factor`] and [`Rule::right_factor`].
+#[inline]
+pub(crate) fn save_factors(left: &Tensor, right: &Tensor) -> Saves {
+    let mut saves = Saves::new();
+    if right.requires_grad() {
+        saves.push(Saved::input(left));
+    }
+    if left.requires_grad() {
+        saves.push(Saved::input(right));
+    }
+    saves
 }
 
 /// The `saved` argument of [`Tensor::record`] for a derivative that needs the result and nothing else.
@@ -186,14 +207,16 @@ impl Node {
         };
         for (index, saved) in saves.iter().enumerate() {
             let version = saved.tensor.version();
-            if version != saved.version {
+            if let Some(expected) = saved.version
+                && version != expected
+            {
                 return Err(Error::ModifiedInPlace {
                     node: self.op.name(),
                     tensor_type: saved.tensor.dtype().tensor_type(),
                     shape: saved.tensor.shape().to_vec(),
                     index,
                     version,
-                    expected: saved.version,
+                    expected,
                 });
             }
         }
@@ -227,7 +250,7 @@ impl Node {
                     Some(Edge::Node(node, output)) => copy.with_origin(node, output),
                     _ => copy,
                 };
-                saved.version = saved.tensor.version();
+                saved.version = saved.version.map(|_| saved.tensor.version());
             }
         }
     }
@@ -246,6 +269,18 @@ impl Rule<'_> {
     #[inline]
     pub fn saved(&self, index: usize) -> &Tensor {
         &self.saved[index]
+    }
+
+    /// The first factor saved by [`save_factors`]; there if the second input wants a gradient.
+    #[inline]
+    pub fn left_factor(&self) -> &Tensor {
+        &self.saved[0]
+    }
+
+    /// The second factor saved by [`save_factors`]; there if the first input wants a gradient.
+    #[inline]
+    pub fn right_factor(&self) -> &Tensor {
+        &self.saved[self.saved.len() - 1]
     }
 
     /// The shape of the only differentiable input's gradient, read off where it goes.
@@ -344,10 +379,8 @@ impl<O: ?Sized> Drop for Node<O> {
         DEPTH.set(depth + 1);
         if depth >= DROP_DEPTH {
             let saved = self.saved.get_mut().unwrap_or_else(PoisonError::into_inner);
-            let owned = Owned {
-                _edges: std::mem::take(&mut self.edges),
-                _saved: std::mem::replace(saved, SavedState::Freed),
-            };
+            let owned =
+                Owned { _edges: std::mem::take(&mut self.edges), _saved: std::mem::replace(saved, SavedState::Freed) };
             // Without the queue (the thread is ending) the stack has to do.
             let _ = QUEUE.try_with(|queue| queue.borrow_mut().push(owned));
         }

@@ -70,13 +70,7 @@ fn as_transposed(rows: &Rows<1>, shape: &[usize]) -> Option<(usize, usize)> {
 }
 
 /// `out[i][j] = data[j][i]` for a dense `data` of `width` rows, in tiles that stay in the cache.
-fn transpose<S: Element, T: Element>(
-    data: &[S],
-    out: &mut [T],
-    height: usize,
-    width: usize,
-    convert: impl Fn(S) -> T,
-) {
+fn transpose<S: Element, T: Element>(data: &[S], out: &mut [T], height: usize, width: usize, convert: impl Fn(S) -> T) {
     const TILE: usize = 16;
     for top in (0..height).step_by(TILE) {
         for left in (0..width).step_by(TILE) {
@@ -103,11 +97,7 @@ pub(crate) fn cast_from_dense<S: Element, T: Element>(values: &[S], target: Stri
 
 /// Sets each element of `target` to `f(value, element)`, with `values` in row-major order.
 #[inline]
-pub(crate) fn update<S: Element, T: Element>(
-    values: &[S],
-    target: StridedMut<'_, T>,
-    f: impl Fn(S, T) -> T,
-) {
+pub(crate) fn update<S: Element, T: Element>(values: &[S], target: StridedMut<'_, T>, f: impl Fn(S, T) -> T) {
     let rows = Rows::new(target.shape, [target.strides]);
     let [stride] = rows.strides;
     let mut values = values.chunks_exact(rows.len.max(1));

@@ -16,11 +16,7 @@ const GRAIN: usize = 1 << 14;
 
 /// The sum of dense values in a tree of additions that depends on their number alone.
 fn sum<T: Number>(values: &[T]) -> T {
-    reduce::reduce_all::<reduce::Sum<T>>(super::Strided {
-        data: values,
-        shape: &[values.len()],
-        strides: &[1],
-    })
+    reduce::reduce_all::<reduce::Sum<T>>(super::Strided { data: values, shape: &[values.len()], strides: &[1] })
 }
 
 /// `sum (a - b)^2` of slices of one length.

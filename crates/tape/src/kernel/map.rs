@@ -4,9 +4,9 @@
 //! loop around it vectorises at every instruction set.
 
 use super::Strided;
+use super::parallel::for_chunks;
 use super::rows::Rows;
 use super::simd::{Kernel, dispatch};
-use super::parallel::for_chunks;
 use crate::Element;
 
 /// Elements that one thread works through at a time when a large operation is split. Fixed, although

@@ -94,11 +94,7 @@ pub(crate) fn matmul<T: MatMul>(
         return;
     }
     if let Start::Bias(bias) = start {
-        assert!(
-            bias.len() == n,
-            "matmul: bias of {} elements for {n} columns; pass one per column",
-            bias.len()
-        );
+        assert!(bias.len() == n, "matmul: bias of {} elements for {n} columns; pass one per column", bias.len());
         out.chunks_exact_mut(n).for_each(|row| row.copy_from_slice(bias));
     }
     if k == 0 {
@@ -130,10 +126,7 @@ pub(crate) fn matmul<T: MatMul>(
     };
     if parallel && !shared {
         let per_piece = (PARALLEL / 4 / (m * k * n + OVERHEAD)).max(1);
-        out.par_chunks_mut(m * n)
-            .with_min_len(per_piece)
-            .enumerate()
-            .for_each(|(index, out)| one(index, out));
+        out.par_chunks_mut(m * n).with_min_len(per_piece).enumerate().for_each(|(index, out)| one(index, out));
     } else {
         out.chunks_mut(m * n).enumerate().for_each(|(index, out)| one(index, out));
     }
@@ -166,12 +159,7 @@ fn check_extent<T>(side: &str, batch: &[usize], [rows, cols]: [usize; 2], operan
 
 /// The row stride of all left matrices as one tall matrix, if the right one is the same for the whole batch
 /// and the left rows lie at one distance.
-fn rows_of_one_matrix<T>(
-    batch: &[usize],
-    m: usize,
-    a: &Matrices<'_, T>,
-    b: &Matrices<'_, T>,
-) -> Option<usize> {
+fn rows_of_one_matrix<T>(batch: &[usize], m: usize, a: &Matrices<'_, T>, b: &Matrices<'_, T>) -> Option<usize> {
     let (mut rows, mut row_stride) = (1, 0);
     let left = batch.iter().zip(a.batch_strides).chain([(&m, &a.strides[0])]);
     for (&size, &stride) in left.rev().filter(|&(&size, _)| size != 1) {

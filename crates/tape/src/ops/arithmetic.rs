@@ -3,7 +3,7 @@
 //! Operands broadcast against each other and take their common dtype. Integers wrap on overflow;
 //! division of integers gives `float32`, torch's default floating-point type.
 
-use crate::autograd::{Gradients, Op, Rule, gradients, is_grad_enabled, save_output, saves};
+use crate::autograd::{Gradients, Op, Rule, gradients, is_grad_enabled, save_factors, save_output, saves};
 use crate::dtype::{dispatch_float, dispatch_number};
 use crate::kernel::map::{Binary, Unary};
 use crate::op::{Left, Operand, Right, map, map_gradient, promoted, zip_uniform};
@@ -181,7 +181,7 @@ impl Op for Mul {
         "MulBackward0"
     }
     fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
-        gradients![rule; grad * rule.saved(1), grad * rule.saved(0)]
+        gradients![rule; grad * rule.right_factor(), grad * rule.left_factor()]
     }
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {
@@ -207,8 +207,8 @@ impl Op for Div {
         "DivBackward0"
     }
     fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
-        let (a, b) = (rule.saved(0), rule.saved(1));
-        gradients![rule; grad / b, -grad * ((a / b) / b)]
+        let b = rule.saved(0);
+        gradients![rule; grad / b, -grad * ((rule.saved(1) / b) / b)]
     }
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {
@@ -338,7 +338,7 @@ impl Tensor {
         match other.into() {
             Operand::Tensor(other) if self.dtype() == other.dtype() => {
                 let out = dispatch_number!("mul", self.dtype(), T => zip_uniform::<T, _>("mul", self, &other, f::Times));
-                out.record(&[self, &other], || Mul, |_| saves![self, &other])
+                out.record(&[self, &other], || Mul, |_| save_factors(self, &other))
             }
             Operand::Tensor(other) => {
                 let (a, b) = promoted(self, &other);
@@ -368,7 +368,10 @@ impl Tensor {
         match other.into() {
             Operand::Tensor(other) if self.dtype() == other.dtype() && self.dtype().is_floating_point() => {
                 let out = dispatch_float!("div", self.dtype(), T => zip_uniform::<T, _>("div", self, &other, f::Over));
-                out.record(&[self, &other], || Div, |_| saves![self, &other])
+                out.record(&[self, &other], || Div, |_| match other.requires_grad() {
+                    true => saves![&other, self],
+                    false => saves![&other],
+                })
             }
             Operand::Tensor(other) => {
                 let (a, b) = promoted(self, &other);

@@ -286,10 +286,14 @@ impl Tensor {
                 let (result, plan) = view.detach().advanced(&advanced);
                 (result.layout().shape.clone(), plan)
             };
+            if plan.rows.is_empty() {
+                return view.clone();
+            }
             let flat_values = plan.to_rows(&values.expand(&shape[..]));
             if accumulate {
-                let added = put_rows(&flat_values, &plan.rows, plan.height);
-                return view.add(plan.restore(&added, view.shape()));
+                let rows = Tensor::from(plan.rows.iter().map(|&row| row as i64).collect::<Vec<_>>());
+                let sums = plan.to_matrix(view).index_add(0, &rows, &flat_values);
+                return plan.restore(&sums, view.shape());
             }
             let mut source = vec![-1i64; plan.height];
             for (number, &row) in plan.rows.iter().enumerate() {
@@ -298,9 +302,6 @@ impl Tensor {
             let kept: Vec<bool> = source.iter().map(|&number| number < 0).collect();
             let taken: Vec<usize> = source.iter().map(|&number| number.max(0) as usize).collect();
             let kept = Tensor::from(kept).unsqueeze(1);
-            if flat_values.shape()[0] == 0 {
-                return view.clone();
-            }
             let replaced = take_rows(&flat_values, &Arc::new(taken));
             let merged = Tensor::where_(&kept, plan.to_matrix(view), replaced);
             plan.restore(&merged, view.shape())

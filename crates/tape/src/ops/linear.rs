@@ -2,7 +2,7 @@
 
 use super::matmul::{Sizes, check_dtypes, product, rows};
 use crate::Tensor;
-use crate::autograd::{Gradients, Op, Rule, gradients, saves};
+use crate::autograd::{Gradients, Op, Rule, gradients, save_factors};
 use crate::dtype::dispatch_number;
 use crate::shape::Dims;
 
@@ -14,8 +14,10 @@ impl Op for Linear {
         "AddmmBackward0"
     }
     fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
-        let (x, weight) = (rule.saved(0), rule.saved(1));
-        let mut gradients = gradients![rule; grad.matmul(weight), rows(grad).t().matmul(&rows(x))];
+        let mut gradients = gradients![rule;
+            grad.matmul(rule.right_factor()),
+            rows(grad).t().matmul(&rows(rule.left_factor())),
+        ];
         if rule.node.edges.len() == 3 {
             // The engine sums it over the rows.
             gradients.push(rule.needs(2).then(|| grad.clone()));
@@ -117,8 +119,8 @@ impl Tensor {
             product::<T>(x, &transposed, dense.as_ref(), &sizes, shape)
         });
         match bias {
-            Some(bias) => out.record(&[x, weight, bias], || Linear, |_| saves![x, weight]),
-            None => out.record(&[x, weight], || Linear, |_| saves![x, weight]),
+            Some(bias) => out.record(&[x, weight, bias], || Linear, |_| save_factors(x, weight)),
+            None => out.record(&[x, weight], || Linear, |_| save_factors(x, weight)),
         }
     }
 }

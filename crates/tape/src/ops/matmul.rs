@@ -2,7 +2,7 @@
 //!
 //! Transposes and broadcasts reach the kernel as strides: no derivative copies an operand.
 
-use crate::autograd::{Gradients, Op, Rule, gradients, saves};
+use crate::autograd::{Gradients, Op, Rule, gradients, Saved, Saves, save_factors};
 use crate::dtype::{dispatch_float, dispatch_number};
 use crate::kernel::Strided;
 use crate::kernel::copy::to_dense;
@@ -23,7 +23,7 @@ impl Op for Dot {
         "DotBackward0"
     }
     fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
-        gradients![rule; grad * rule.saved(1), grad * rule.saved(0)]
+        gradients![rule; grad * rule.right_factor(), grad * rule.left_factor()]
     }
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {
@@ -292,7 +292,7 @@ impl Tensor {
         let shape = sizes.shape(self, other);
         if self.dim() == 1 && other.dim() == 1 && self.dtype() != DType::I64 {
             let out = dispatch_float!("matmul", self.dtype(), T => inner_product::<T>(self, other));
-            return out.record(&[self, other], || Dot, |_| saves![self, other]);
+            return out.record(&[self, other], || Dot, |_| save_factors(self, other));
         }
         let out =
             dispatch_number!("matmul", self.dtype(), T => product::<T>(self, other, None, &sizes, shape));
@@ -301,7 +301,13 @@ impl Tensor {
             (_, 1) | (1, 2) => "MvBackward0",
             _ => "BmmBackward0",
         };
-        out.record(&[self, other], || MatMul { name: name() }, |_| saves![self, other])
+        out.record(&[self, other], || MatMul { name: name() }, |_| {
+            let save = |x: &Tensor, other: &Tensor| match other.requires_grad() {
+                true => Saved::input(x),
+                false => Saved::shape_of(x),
+            };
+            Saves::from_buf([save(self, other), save(other, self)])
+        })
     }
 
     /// The product of two matrices.

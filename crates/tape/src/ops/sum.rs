@@ -74,7 +74,8 @@ impl Tensor {
         self.sum_mask(&Dims::from_elem(1, self.dim()), false)
     }
 
-    /// The sum over dimensions `dims`; with `keepdim` they remain with size one.
+    /// The sum over dimensions `dims` (all of them if none is named); with `keepdim` they remain with size
+    /// one.
     ///
     /// ```
     /// # use tape::{DType, Tensor};
@@ -87,7 +88,11 @@ impl Tensor {
     /// If a dimension is out of range or named twice.
     #[track_caller]
     pub fn sum_dim(&self, dims: impl Into<Ints>, keepdim: bool) -> Tensor {
-        let mask: Dims = dim_mask("sum", &dims.into(), self.dim()).iter().map(|&named| usize::from(named)).collect();
+        let dims = dims.into();
+        if dims.is_empty() {
+            return self.sum_mask(&Dims::from_elem(1, self.dim()), keepdim);
+        }
+        let mask: Dims = dim_mask("sum", &dims, self.dim()).iter().map(|&named| usize::from(named)).collect();
         self.sum_mask(&mask, keepdim)
     }
 
@@ -106,7 +111,8 @@ impl Tensor {
         self.sum().div(self.numel())
     }
 
-    /// The mean over dimensions `dims`; with `keepdim` they remain with size one.
+    /// The mean over dimensions `dims` (all of them if none is named); with `keepdim` they remain with
+    /// size one.
     ///
     /// # Panics
     /// If the dtype is not floating point, or a dimension is out of range or named twice.
@@ -115,7 +121,9 @@ impl Tensor {
         self.check_mean();
         let dims = dims.into();
         let mask = dim_mask("mean", &dims, self.dim());
-        let count: usize = self.shape().iter().zip(&mask).map(|(&size, &named)| if named { size } else { 1 }).product();
+        let counted = |named: bool| named || dims.is_empty();
+        let count: usize =
+            self.shape().iter().zip(&mask).map(|(&size, &named)| if counted(named) { size } else { 1 }).product();
         self.sum_dim(dims, keepdim).div(count)
     }
 

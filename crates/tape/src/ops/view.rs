@@ -421,7 +421,7 @@ impl Tensor {
         let axis = normalize_dim("narrow", dim, self.dim());
         let size = self.size(dim);
         let first = if start < 0 { start + size as isize } else { start };
-        if first < 0 || first as usize + length > size {
+        if first < 0 || (first as usize).checked_add(length).is_none_or(|end| end > size) {
             panic!(
                 "narrow: start ({start}) + length ({length}) exceeds dimension size ({size}) of dim {dim} (shape {:?})",
                 self.shape()
@@ -439,7 +439,8 @@ impl Tensor {
             layout.offset += start * layout.strides[dim];
         }
         layout.shape[dim] = len;
-        layout.strides[dim] *= step;
+        // A step beyond the end is never taken.
+        layout.strides[dim] = layout.strides[dim].saturating_mul(step);
         self.view_as(layout, || Slice { dim, start, step })
     }
 
@@ -524,6 +525,7 @@ impl Tensor {
         if !crate::shape::broadcasts_to(self.shape(), &target) {
             refuse();
         }
+        crate::shape::numel(&target);
         self.expand_to(target)
     }
 

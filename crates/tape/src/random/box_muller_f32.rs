@@ -109,10 +109,7 @@ mod tests {
     fn the_polynomials_are_a_logarithm_and_a_sine_and_cosine() {
         for step in 1..=1_000_u32 {
             let u = step as f32 / 1000.0;
-            assert!(
-                (f64::from(ln(u)) - f64::from(u).ln()).abs() < 2e-7 * (1.0 - f64::from(u).ln()),
-                "ln({u})"
-            );
+            assert!((f64::from(ln(u)) - f64::from(u).ln()).abs() < 2e-7 * (1.0 - f64::from(u).ln()), "ln({u})");
             let angle = TAU * u;
             let (sin, cos) = sin_cos(angle);
             let (want_sin, want_cos) = f64::from(angle).sin_cos();

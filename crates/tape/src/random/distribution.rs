@@ -65,9 +65,7 @@ impl Distribution {
             (DType::F32, &Distribution::Normal { mean, std }) => {
                 build(len, |out| fill_normal_serial_f32(source, mean, std, out))
             }
-            (_, &Distribution::Uniform { from, to }) => {
-                build(len, |out| fill_uniform_range_f64(source, from, to, out))
-            }
+            (_, &Distribution::Uniform { from, to }) => build(len, |out| fill_uniform_range_f64(source, from, to, out)),
             (_, &Distribution::Normal { mean, std }) if blocks => {
                 build(len, |out| fill_normal_f64(source, mean, std, out))
             }

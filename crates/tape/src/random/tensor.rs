@@ -90,12 +90,7 @@ impl Tensor {
     /// # Panics
     /// As [`randint`](Tensor::randint).
     #[track_caller]
-    pub fn randint_with<S: Source + ?Sized>(
-        source: &mut S,
-        low: i64,
-        high: i64,
-        shape: impl Into<Shape>,
-    ) -> Tensor {
+    pub fn randint_with<S: Source + ?Sized>(source: &mut S, low: i64, high: i64, shape: impl Into<Shape>) -> Tensor {
         let shape = shape.into();
         let mut values = vec![0; shape.iter().product()];
         fill_randint(source, low, high, &mut values);

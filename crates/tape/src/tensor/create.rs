@@ -100,12 +100,7 @@ impl Tensor {
     pub fn from_vec<T: Element>(values: Vec<T>, shape: impl Into<Shape>) -> Tensor {
         let shape = shape.into();
         if values.len() != numel(&shape) {
-            panic!(
-                "from_vec: shape {:?} needs {} elements but {} were given",
-                &shape[..],
-                numel(&shape),
-                values.len()
-            );
+            panic!("from_vec: shape {:?} needs {} elements but {} were given", &shape[..], numel(&shape), values.len());
         }
         Tensor::from_buffer(Buffer::from_slice(&values), shape.0)
     }

@@ -88,8 +88,7 @@ impl Cells {
 
     /// The width is that of the widest text for which `measured(index)` holds; wider ones overhang.
     fn padded(mut texts: Vec<String>, measured: impl Fn(usize) -> bool) -> Self {
-        let widths =
-            texts.iter().enumerate().filter(|&(index, _)| measured(index)).map(|(_, text)| text.len());
+        let widths = texts.iter().enumerate().filter(|&(index, _)| measured(index)).map(|(_, text)| text.len());
         let width = widths.max().unwrap_or(1);
         for text in &mut texts {
             *text = format!("{text:>width$}");
@@ -348,9 +347,7 @@ mod tests {
             }
             "float64" => (DType::F64, Elements::Float(select(&floats(), shape, &strides))),
             "int64" => (DType::I64, Elements::Int(select::<i64>(&ints(), shape, &strides))),
-            "bool" => {
-                (DType::Bool, Elements::Bool(select(&expand(values, |text| text == "1"), shape, &strides)))
-            }
+            "bool" => (DType::Bool, Elements::Bool(select(&expand(values, |text| text == "1"), shape, &strides))),
             other => panic!("dtype {other}"),
         }
     }

@@ -1,6 +1,6 @@
 //! Changing a tensor's memory in place.
 
-use crate::autograd::{Edge, is_grad_enabled, no_grad};
+use crate::autograd::{Edge, is_grad_enabled, no_grad, saves};
 use crate::dtype::{dispatch, dispatch_float, dispatch_number};
 use crate::kernel::{copy, map};
 use crate::ops::arithmetic::f;
@@ -85,7 +85,10 @@ impl Tensor {
     /// one) that requires grad while recording is on.
     #[track_caller]
     pub fn copy_(&self, source: &Tensor) -> Tensor {
-        self.replace_("copy_", |_| source.clone())
+        // With a node of its own: gradients of this tensor are not those of everything else made of `source`.
+        self.replace_("copy_", |_| {
+            source.view_with(source.layout().clone()).record(&[source], || crate::ops::cast::Copy, |_| saves![])
+        })
     }
 
     /// Sets every element to `value`.
@@ -111,14 +114,26 @@ impl Tensor {
     #[track_caller]
     pub(crate) fn check_in_place(&self, op: &str) {
         let layout = self.layout();
-        if layout.shape.iter().zip(&layout.strides).any(|(&size, &stride)| size > 1 && stride == 0) {
+        let repeats = layout.shape.iter().zip(&layout.strides).any(|(&size, &stride)| size > 1 && stride == 0);
+        if repeats && !layout.shape.contains(&0) {
             panic!(
                 "{op}: unsupported operation: more than one element of the written-to tensor refers to a single memory \
                  location (shape {:?}, strides {:?}). Please copy() the tensor before performing the operation.",
                 layout.shape, layout.strides
             );
         }
-        if !is_grad_enabled() || !self.requires_grad() {
+        if !is_grad_enabled() {
+            return;
+        }
+        if !self.requires_grad() {
+            if self.inner.base.as_ref().is_some_and(Tensor::requires_grad) {
+                panic!(
+                    "{op}: A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that \
+                     this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the \
+                     view and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or \
+                     both outside (if you want the inplace to be tracked)."
+                );
+            }
             return;
         }
         match &self.inner.base {
@@ -220,4 +235,3 @@ impl Tensor {
         }
     }
 }
-

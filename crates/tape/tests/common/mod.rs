@@ -74,11 +74,7 @@ impl Naive {
     /// The element at an index of a shape that this one is broadcast to.
     pub fn broadcast_at(&self, index: &[usize]) -> f64 {
         let tail = &index[index.len() - self.dim()..];
-        self.at(&tail
-            .iter()
-            .zip(&self.shape)
-            .map(|(&i, &size)| if size == 1 { 0 } else { i })
-            .collect::<Vec<_>>())
+        self.at(&tail.iter().zip(&self.shape).map(|(&i, &size)| if size == 1 { 0 } else { i }).collect::<Vec<_>>())
     }
 
     pub fn map(&self, f: impl Fn(f64) -> f64) -> Naive {
@@ -234,12 +230,10 @@ pub fn laid_with_dims() -> impl Strategy<Value = Laid> {
 /// A shape that broadcasts to `shape`: leading dimensions dropped, some sizes one.
 pub fn narrower(shape: Vec<usize>) -> impl Strategy<Value = Vec<usize>> {
     let dims = shape.len();
-    (0..=dims, proptest::collection::vec(proptest::bool::weighted(0.3), dims)).prop_map(
-        move |(lead, ones)| {
-            let lead = if lead > dims / 2 { 0 } else { lead };
-            (lead..dims).map(|dim| if ones[dim] { 1 } else { shape[dim] }).collect()
-        },
-    )
+    (0..=dims, proptest::collection::vec(proptest::bool::weighted(0.3), dims)).prop_map(move |(lead, ones)| {
+        let lead = if lead > dims / 2 { 0 } else { lead };
+        (lead..dims).map(|dim| if ones[dim] { 1 } else { shape[dim] }).collect()
+    })
 }
 
 /// Two or more tensors whose shapes broadcast together.
@@ -272,6 +266,16 @@ pub fn panic_text<R>(call: impl FnOnce() -> R) -> String {
     match panic.downcast::<String>() {
         Ok(text) => *text,
         Err(panic) => panic.downcast::<&str>().map(|text| text.to_string()).unwrap_or_default(),
+    }
+}
+
+/// Small numbers, drawn from one random one.
+pub struct Choices(pub u64);
+
+impl Choices {
+    pub fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (self.0 >> 33) as usize % bound.max(1)
     }
 }
 

@@ -83,8 +83,7 @@ const MINFUNC: [(usize, f64, f64, usize); 24] = [
 fn minfuncs_table_is_reproduced() {
     let mut wrong = Vec::new();
     for (which, first, step, evaluations) in MINFUNC {
-        let (c1, c2) =
-            [(1e-3, 0.1), (0.1, 0.1), (0.1, 0.1), (1e-3, 1e-3), (1e-3, 1e-3), (1e-3, 1e-3)][which - 1];
+        let (c1, c2) = [(1e-3, 0.1), (0.1, 0.1), (0.1, 0.1), (1e-3, 1e-3), (1e-3, 1e-3), (1e-3, 1e-3)][which - 1];
         let conditions = Conditions { c1, c2, max_steps: 10_000, min_width: 1e-9 };
         let (found, trials) = search(|t| more_thuente(which, t), first, conditions);
         let t = found.unwrap().point.t.to_f64();
@@ -105,11 +104,7 @@ fn accepted_points_satisfy_the_strong_wolfe_conditions() {
             let found = found.unwrap();
             let t = found.point.t.to_f64();
             let (phi, slope) = more_thuente(which, t);
-            assert_eq!(
-                (found.point.loss, found.point.slope),
-                (phi, slope),
-                "the point is the one evaluated at t"
-            );
+            assert_eq!((found.point.loss, found.point.slope), (phi, slope), "the point is the one evaluated at t");
             assert!(phi <= phi0, "function {which}, start {k}");
             if found.ending == Ending::Accepted {
                 assert!(phi <= phi0 + torch.c1 * t * slope0, "function {which}, start {k}");
@@ -124,11 +119,7 @@ fn a_line_of_nan_is_walked_as_torch_walks_it() {
     let (found, trials) = search(|_| (f64::NAN, f64::NAN), 1.0, Conditions::TORCH);
     let found = found.unwrap();
     assert_eq!((trials.len(), found.ending), (26, Ending::OutOfSteps));
-    assert!(
-        matches!(found.point.t, Number::Float(t) if (t / 3.29e18 - 1.0).abs() < 1e-2),
-        "{:?}",
-        found.point.t
-    );
+    assert!(matches!(found.point.t, Number::Float(t) if (t / 3.29e18 - 1.0).abs() < 1e-2), "{:?}", found.point.t);
 }
 
 #[test]

@@ -21,8 +21,7 @@ impl Numbers {
 fn dense(pairs: &[(Vec<f64>, Vec<f64>)], n: usize) -> Vec<Vec<f64>> {
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     let gamma = pairs.last().map_or(1.0, |(s, y)| dot(s, y) / dot(y, y));
-    let mut h: Vec<Vec<f64>> =
-        (0..n).map(|i| (0..n).map(|j| if i == j { gamma } else { 0.0 }).collect()).collect();
+    let mut h: Vec<Vec<f64>> = (0..n).map(|i| (0..n).map(|j| if i == j { gamma } else { 0.0 }).collect()).collect();
     for (s, y) in pairs {
         let rho = 1.0 / dot(y, s);
         let hy: Vec<f64> = h.iter().map(|row| dot(row, y)).collect();
@@ -45,8 +44,7 @@ fn the_recursion_equals_the_dense_matrix_at_every_ring_position() {
             let mut kept: Vec<(Vec<f64>, Vec<f64>)> = Vec::new();
             for _ in 0..3 * capacity + 2 {
                 let s = numbers.vector(n);
-                let y: Vec<f64> =
-                    s.iter().map(|s| s * (1.5 + numbers.next()) + 0.05 * numbers.next()).collect();
+                let y: Vec<f64> = s.iter().map(|s| s * (1.5 + numbers.next()) + 0.05 * numbers.next()).collect();
                 let candidate = memory.candidate(|to_s, to_y| {
                     to_s.copy_from_slice(&s);
                     to_y.copy_from_slice(&y);

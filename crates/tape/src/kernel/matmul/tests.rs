@@ -99,8 +99,7 @@ fn batches_broadcast_and_fold() {
         // A dense batch, one that repeats, one whose rows lie apart, and a transposed one.
         let left: [[usize; 4]; 4] =
             [[3 * m * k, m * k, k, 1], [0, m * k, k, 1], [500, 100, k, 1], [m * k, 2 * m * k, 1, m]];
-        let right: [[usize; 4]; 4] =
-            [[3 * k * n, k * n, n, 1], [0, 0, n, 1], [k * n, 0, 1, k], [0, k * n, n, 1]];
+        let right: [[usize; 4]; 4] = [[3 * k * n, k * n, n, 1], [0, 0, n, 1], [k * n, 0, 1, k], [0, k * n, n, 1]];
         for (l, r) in left.into_iter().flat_map(|l| right.map(|r| (l, r))) {
             let a = Matrices { data: &a, batch_strides: &l[..2], strides: [l[2], l[3]] };
             let b = Matrices { data: &b, batch_strides: &r[..2], strides: [r[2], r[3]] };
@@ -112,9 +111,7 @@ fn batches_broadcast_and_fold() {
 
 #[test]
 fn large_and_long_products_agree_with_the_definition() {
-    for (m, k, n) in
-        [(64, 1797, 10), (10, 1797, 64), (20, 9000, 1), (1, 9000, 20), (1, 600_000, 1), (150, 90, 130)]
-    {
+    for (m, k, n) in [(64, 1797, 10), (10, 1797, 64), (20, 9000, 1), (1, 9000, 20), (1, 600_000, 1), (150, 90, 130)] {
         let (a, b) = (exact::<f32>(m * k, 1), exact::<f32>(k * n, 2));
         for (l, r) in [([k, 1], [n, 1]), ([1, m], [n, 1]), ([k, 1], [1, k]), ([1, m], [1, k])] {
             let a = Matrices { data: &a, batch_strides: &[], strides: l };
@@ -124,12 +121,7 @@ fn large_and_long_products_agree_with_the_definition() {
     }
 }
 
-fn bits_of<T: MatMul + Float>(
-    batch: usize,
-    [m, k, n]: [usize; 3],
-    transposed: bool,
-    threads: usize,
-) -> Vec<u64> {
+fn bits_of<T: MatMul + Float>(batch: usize, [m, k, n]: [usize; 3], transposed: bool, threads: usize) -> Vec<u64> {
     let (a, b) = (noisy::<T>(batch * m * k, 1), noisy::<T>(batch * k * n, 2));
     let mut out = vec![T::ZERO; batch * m * n];
     let (l, r) = if transposed { ([1, m], [1, k]) } else { ([k, 1], [n, 1]) };

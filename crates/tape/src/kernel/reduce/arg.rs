@@ -16,12 +16,7 @@ const LANES: usize = 64;
 /// # Panics
 /// If `dim` has no element although there are results, or `values` and `indices` do not have one element per
 /// result.
-pub(crate) fn arg_reduce<P: Prefer, T: Number>(
-    x: Strided<'_, T>,
-    dim: usize,
-    values: &mut [T],
-    indices: &mut [i64],
-) {
+pub(crate) fn arg_reduce<P: Prefer, T: Number>(x: Strided<'_, T>, dim: usize, values: &mut [T], indices: &mut [i64]) {
     let along = Dim { size: x.shape[dim], stride: x.strides[dim] };
     let kept: Dims = (0..x.shape.len())
         .filter(|&other| other != dim)
@@ -38,10 +33,7 @@ pub(crate) fn arg_reduce<P: Prefer, T: Number>(
     if results == 0 {
         return;
     }
-    assert!(
-        along.size > 0,
-        "arg_reduce: no elements along dimension {dim}; a maximum of nothing has no index"
-    );
+    assert!(along.size > 0, "arg_reduce: no elements along dimension {dim}; a maximum of nothing has no index");
     let parallel = x.numel() >= PARALLEL && rayon::current_num_threads() > 1;
     let lane = kept.last().copied().unwrap_or(Dim { size: 1, stride: 0 });
     let side_by_side = lane.size > 1 && lane.stride < along.stride;

@@ -11,13 +11,7 @@ const FEW: usize = 128;
 const THIN: usize = 64;
 
 /// `out[i]` over `gone` for every index of `kept`, whose last dimension has the smallest stride.
-pub(super) fn reduce<C: Combine>(
-    data: &[C::In],
-    kept: &[Dim],
-    gone: &[Dim],
-    parallel: bool,
-    out: &mut [C::Out],
-) {
+pub(super) fn reduce<C: Combine>(data: &[C::In], kept: &[Dim], gone: &[Dim], parallel: bool, out: &mut [C::Out]) {
     let Some((&lane, outer)) = kept.split_last() else {
         // A single result of a single element.
         out.fill(C::step(C::START, data[0]));

@@ -13,13 +13,7 @@ const WIDE: usize = 64;
 const NARROW: usize = 8;
 
 /// `out[i]` over `gone` for every index of `kept`; the last of `gone` has the smallest stride.
-pub(super) fn reduce<C: Combine>(
-    data: &[C::In],
-    kept: &[Dim],
-    gone: &[Dim],
-    parallel: bool,
-    out: &mut [C::Out],
-) {
+pub(super) fn reduce<C: Combine>(data: &[C::In], kept: &[Dim], gone: &[Dim], parallel: bool, out: &mut [C::Out]) {
     let Some((&inner, outer)) = gone.split_last() else { return };
     if outer.is_empty() && inner.size <= LEAF {
         let per_piece = (GRAIN / inner.size).max(1);
@@ -71,11 +65,7 @@ impl<T: Copy + Sync> LongRows<'_, T> {
             return (from + 1..to).fold(row(from), |acc, i| C::join(acc, row(i)));
         }
         let mid = from.midpoint(to);
-        self.both::<C>(
-            (to - from) * self.inner.size,
-            || self.range::<C>(from, mid),
-            || self.range::<C>(mid, to),
-        )
+        self.both::<C>((to - from) * self.inner.size, || self.range::<C>(from, mid), || self.range::<C>(mid, to))
     }
 
     /// Combines `size` elements of one row.

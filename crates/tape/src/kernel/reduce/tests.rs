@@ -103,8 +103,7 @@ fn every_reduction_agrees_with_a_loop_over_every_layout() {
 #[test]
 fn integers_wrap_and_products_are_exact() {
     for_every_layout(|shape, strides, reduced, extent| {
-        let data: Vec<i64> =
-            (0..extent as i64).map(|i| (i - 3).wrapping_mul(0x1234_5678_9abc_def1)).collect();
+        let data: Vec<i64> = (0..extent as i64).map(|i| (i - 3).wrapping_mul(0x1234_5678_9abc_def1)).collect();
         let x = Strided { data: &data, shape, strides };
         let groups = groups(x, reduced);
         let fold = |f: fn(i64, i64) -> i64, start: i64| -> Vec<i64> {

@@ -374,10 +374,7 @@ fn every_cpu_level_gives_the_same_bits() {
     }) {
         for (i, got) in out[..x64.len() - 1].iter().enumerate() {
             let want = x64[i].pow(x64[i + 1]);
-            assert!(
-                got.to_bits() == want.to_bits() || (got.is_nan() && want.is_nan()),
-                "pow {i} at {level:?}"
-            );
+            assert!(got.to_bits() == want.to_bits() || (got.is_nan() && want.is_nan()), "pow {i} at {level:?}");
         }
     }
 }

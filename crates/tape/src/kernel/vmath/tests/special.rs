@@ -63,13 +63,7 @@ fn pow_and_atan2_have_the_special_cases_of_c() {
         let want = x[i].powf(y[i]);
         assert!(same_f64(pow[i], want, 1.6), "pow({:e}, {:e}) = {:e}, not {want:e}", x[i], y[i], pow[i]);
         let want = x[i].atan2(y[i]);
-        assert!(
-            same_f64(atan2[i], want, 2.0),
-            "atan2({:e}, {:e}) = {:e}, not {want:e}",
-            x[i],
-            y[i],
-            atan2[i]
-        );
+        assert!(same_f64(atan2[i], want, 2.0), "atan2({:e}, {:e}) = {:e}, not {want:e}", x[i], y[i], atan2[i]);
     }
 
     let x32: Vec<f32> = x.iter().map(|&x| x as f32).collect();
