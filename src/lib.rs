@@ -30,8 +30,8 @@ pub mod guide {
 pub mod prelude {
     //! What a training script needs: `use wolfe::prelude::*;`.
     //!
-    //! Tensors and autograd come from [`tape`](crate::tape), optimizers from [`optim`](crate::optim), layers under
-    //! their torch path `nn::` from [`nn`](crate::nn), state dictionaries from [`checkpoint`](crate::checkpoint).
+    //! Tensors and autograd come from [`crate::tape`], optimizers from [`crate::optim`], layers under
+    //! their torch path `nn::` from [`crate::nn`], state dictionaries from [`crate::checkpoint`].
 
     pub use checkpoint::Value;
     pub use nn::{self, Module};
