@@ -57,7 +57,8 @@ fn parse_hex(digits: &str) -> Option<f64> {
         None => (1.0, digits),
     };
     let Some(body) = magnitude.strip_prefix("0x") else {
-        return matches!(magnitude, "inf" | "nan").then(|| sign * magnitude.parse::<f64>().expect("infinity and NaN are numbers"));
+        return matches!(magnitude, "inf" | "nan")
+            .then(|| sign * magnitude.parse::<f64>().expect("infinity and NaN are numbers"));
     };
     let (mantissa, exponent) = body.split_once('p')?;
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
