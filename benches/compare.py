@@ -1,7 +1,7 @@
 """Times wolfe and torch in turns, A B A B, and prints a Markdown table of medians and ratios.
 
     pip install torch==2.8.0 numpy
-    python benches/compare.py               # every item, about ten minutes
+    python benches/compare.py               # every item, four minutes on an idle machine
     python benches/compare.py fits matmul   # those whose group or name contains a word
 
 Both programs stay alive and are idle while the other one has its turn. A cell is the median over the turns of
@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 
-TURNS = 5
+TURNS = 3
 SECONDS = 0.3  # per turn
 PAUSE = 0.1  # before a turn: lets the other side's worker threads fall asleep
 FOREIGN = 0.05  # cores that other processes may use during a turn

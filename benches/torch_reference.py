@@ -108,7 +108,7 @@ def elementwise(op, apply, label, n):
 
 for op, apply in (("exp", torch.exp), ("tanh", torch.tanh), ("add", lambda x: x + x)):
     for label in DTYPES:
-        for power in range(2, 8):
+        for power in (2, 4, 6, 7):
             elementwise(op, apply, label, 10**power)
 
 # matmul ---------------------------------------------------------------------------------------------------

@@ -19,13 +19,15 @@ impl Dims {
 
     #[inline]
     pub fn from_slice(values: &[usize]) -> Dims {
-        if values.len() > INLINE {
-            return Dims(SmallVec::from_slice(values));
-        }
-        let mut inline = [0; INLINE];
-        for (to, from) in inline.iter_mut().zip(values) {
-            *to = *from;
-        }
+        // Each arm is a few stores; every operation makes several of these.
+        let inline = match *values {
+            [] => [0; INLINE],
+            [a] => [a, 0, 0, 0],
+            [a, b] => [a, b, 0, 0],
+            [a, b, c] => [a, b, c, 0],
+            [a, b, c, d] => [a, b, c, d],
+            _ => return Dims(SmallVec::from_slice(values)),
+        };
         Dims(SmallVec::from_buf_and_len(inline, values.len()))
     }
 
@@ -224,6 +226,12 @@ pub(crate) fn numel(shape: &[usize]) -> usize {
 /// Row-major strides of a dense tensor.
 #[inline]
 pub(crate) fn row_major(shape: &[usize]) -> Dims {
+    match *shape {
+        [] => return Dims::new(),
+        [_] => return Dims::from_slice(&[1]),
+        [_, columns] => return Dims::from_slice(&[columns.max(1), 1]),
+        _ => {}
+    }
     let mut strides = Dims::from_elem(1, shape.len());
     let mut step = 1;
     for i in (0..shape.len()).rev() {

@@ -2,10 +2,15 @@
 
 use crate::autograd::{Gradients, Op, Rule, gradients, saves};
 use crate::dtype::dispatch_number;
+use crate::buffer::Buffer;
 use crate::kernel::reduce;
+use super::arithmetic::Number;
 use crate::shape::{Dims, Ints, dim_mask};
 use crate::storage::build;
 use crate::{DType, Tensor};
+
+/// Up to so many elements are summed one after the other.
+const FEW: usize = 8;
 
 /// The sum over the dimensions of `mask`, kept as dimensions of size one or dropped.
 pub(crate) struct Sum {
@@ -71,7 +76,16 @@ impl Tensor {
     /// assert_eq!(Tensor::from([[1.0, 2.0], [3.0, 4.0]]).sum().item(), 10.0);
     /// ```
     pub fn sum(&self) -> Tensor {
-        self.sum_mask(&Dims::from_elem(1, self.dim()), false)
+        let every = Dims::from_elem(1, self.dim());
+        if self.numel() > FEW || !self.is_contiguous() || self.dtype() == DType::Bool {
+            return self.sum_mask(&every, false);
+        }
+        let out = dispatch_number!("sum", self.dtype(), T => self.with::<T, _>(|x| {
+            let few = &x.data[..self.numel()];
+            let total = few.iter().fold(T::default(), |total, &x| Number::plus(total, x));
+            Tensor::from_buffer(Buffer::from_slice(&[total]), Dims::new())
+        }));
+        out.record(&[self], || Sum { kept: every, input: self.layout().shape.clone() }, |_| saves![])
     }
 
     /// The sum over dimensions `dims` (all of them if none is named); with `keepdim` they remain with size
