@@ -11,7 +11,7 @@ pub(crate) use builder::check_lr;
 pub use builder::{LbfgsBuilder, LineSearch};
 
 use crate::flat::Flat;
-use crate::optimizer::{Closure, Core, Optimizer, lock};
+use crate::optimizer::{Closure, Core, Optimizer, lock, wrong_kind};
 use crate::{BoxError, Error, IntoParams, ParamGroup, Result, StepReport};
 use checkpoint::{Dict, Value};
 use state::State;
@@ -148,7 +148,7 @@ impl Optimizer for Lbfgs {
         let saved = state_dict.require("state")?;
         let first = self.core.groups().iter().flat_map(ParamGroup::params).next().map(Tensor::id);
         let (mut own, mut extra) = (None, Dict::new());
-        for (key, value) in saved.as_dict().into_iter().flat_map(Dict::iter) {
+        for (key, value) in saved.as_dict().ok_or_else(|| wrong_kind("a dict", saved))?.iter() {
             match key.as_int().and_then(|id| unpacked.params.get(&id)) {
                 Some(param) if Some(param.id()) == first => own = Some(value),
                 _ => {

@@ -304,7 +304,7 @@ impl Optimizer for Sgd {
         let unpacked = self.core.unpack_groups(&state_dict)?;
         let saved = state_dict.require("state")?;
         let (mut state, mut extra) = (HashMap::new(), Dict::new());
-        for (key, value) in saved.as_dict().into_iter().flat_map(Dict::iter) {
+        for (key, value) in saved.as_dict().ok_or_else(|| wrong_kind("a dict", saved))?.iter() {
             match key.as_int().and_then(|id| unpacked.params.get(&id)) {
                 Some(param) => {
                     state.insert(param.id(), Momentum::load(value, param)?);

@@ -36,7 +36,7 @@ impl Buffer {
     pub fn new(dtype: DType, len: usize) -> Buffer {
         let bytes = len
             .checked_mul(dtype.size_of())
-            .filter(|&bytes| bytes <= isize::MAX as usize / 2)
+            .filter(|&bytes| bytes <= isize::MAX as usize / 2 && class_of(bytes) < CLASSES)
             .unwrap_or_else(|| panic!("a tensor of {len} {dtype} elements does not fit this machine's memory"));
         let class = class_of(bytes);
         let block = take(class);

@@ -5,6 +5,7 @@ use crate::autograd::is_grad_enabled;
 use crate::dtype::promote;
 use crate::kernel::Strided;
 use crate::kernel::map::{self, Binary, Unary};
+use crate::kernel::parallel::Locked;
 use crate::shape::{broadcast, broadcast_strides};
 use crate::storage::build;
 use crate::{DType, Element, Scalar, Tensor};
@@ -204,6 +205,7 @@ pub(crate) fn map_gradient<T: Element, F: Unary<T>>(grad: &Tensor, f: F) -> Tens
     if !(grad.is_contiguous() && grad.is_exclusive()) {
         return map::<T, T, F>(grad, f);
     }
+    let _locked = Locked::new();
     let mut guard = grad.inner.storage.write();
     let numel = grad.numel();
     map::unary_in_place(&mut grad.strided_mut::<T>(&mut guard).data[..numel], f);

@@ -3,7 +3,7 @@
 //! A family's file holds everything about its operations: the element function, the derivative, the
 //! [`Tensor`](crate::Tensor) methods with their documentation, and the sample inputs of the gradient
 //! checks. To add an operation, write it there and name it below: an operation that is not in the list
-//! cannot be recorded, and one in the list without samples or without a rule does not compile.
+//! cannot be recorded, one without a rule does not compile, and without samples the tests do not.
 
 #[cfg(test)]
 use crate::autograd::Op;

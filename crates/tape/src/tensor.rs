@@ -8,6 +8,7 @@ mod write;
 
 use crate::autograd::{Edge, Leaf, Node};
 use crate::buffer::Buffer;
+use crate::kernel::parallel::Locked;
 use crate::kernel::{Strided, StridedMut, is_row_major};
 use crate::shape::{Dims, row_major};
 use crate::storage::Storage;
@@ -222,6 +223,13 @@ impl Tensor {
         &self.inner.layout
     }
 
+    /// Whether several indices reach the same element, as in an expanded tensor.
+    pub(crate) fn repeats_elements(&self) -> bool {
+        let layout = self.layout();
+        let repeated = |(&size, &stride): (&usize, &usize)| size > 1 && stride == 0;
+        !layout.shape.contains(&0) && layout.shape.iter().zip(&layout.strides).any(repeated)
+    }
+
     /// Whether both tensors live in the same memory.
     pub(crate) fn shares_storage(&self, other: &Tensor) -> bool {
         Arc::ptr_eq(&self.inner.storage, &other.inner.storage)
@@ -260,6 +268,7 @@ impl Tensor {
         source: &Tensor,
         write: impl FnOnce(StridedMut<'_, T>, Strided<'_, U>),
     ) {
+        let _locked = Locked::new();
         let (to, from) = (&self.inner.storage, &source.inner.storage);
         assert!(!Arc::ptr_eq(to, from), "a kernel may not read the memory that it writes");
         if Arc::as_ptr(to) < Arc::as_ptr(from) {
@@ -276,6 +285,7 @@ impl Tensor {
     /// Reads the elements under a lock.
     #[inline]
     pub(crate) fn with<T: Element, R>(&self, read: impl FnOnce(Strided<'_, T>) -> R) -> R {
+        let _locked = Locked::new();
         let guard = self.inner.storage.read();
         read(self.strided(&guard))
     }
@@ -288,6 +298,7 @@ impl Tensor {
         other: &Tensor,
         read: impl FnOnce(Strided<'_, T>, Strided<'_, U>) -> R,
     ) -> R {
+        let _locked = Locked::new();
         let (a, b) = (&self.inner.storage, &other.inner.storage);
         if Arc::ptr_eq(a, b) {
             let guard = a.read();
@@ -310,6 +321,7 @@ impl Tensor {
         c: &Tensor,
         read: impl FnOnce(Strided<'_, T>, Strided<'_, U>, Strided<'_, V>) -> R,
     ) -> R {
+        let _locked = Locked::new();
         // Distinct storages in address order; at most three, so a sorted array of options will do.
         let mut storages = [&self.inner.storage, &b.inner.storage, &c.inner.storage];
         storages.sort_by_key(|storage| Arc::as_ptr(storage));

@@ -218,7 +218,7 @@ trait Pieces: Kernel<Output: Send> + Send + Sized {
 #[inline]
 fn run<P: Pieces>(pieces: P) -> P::Output {
     let len = pieces.len();
-    if len <= LEAF { dispatch(pieces) } else { tree(pieces, len >= PARALLEL && rayon::current_num_threads() > 1) }
+    if len <= LEAF { dispatch(pieces) } else { tree(pieces, len >= PARALLEL && crate::kernel::parallel::allowed()) }
 }
 
 fn tree<P: Pieces>(pieces: P, parallel: bool) -> P::Output {

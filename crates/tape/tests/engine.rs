@@ -188,6 +188,9 @@ fn a_hook_with_a_wrong_shape_is_an_error_and_a_panicking_one_leaves_the_graph_us
     assert!((&x * 2.0).sum().backward().is_err());
     assert!(x.grad().is_none());
     handle.remove();
+    let handle = x.register_hook(|_| Some(Tensor::from([[1.0, 2.0], [3.0, 4.0]])));
+    assert!((&x * 2.0).sum().backward().is_err(), "a broader gradient is no gradient of x");
+    handle.remove();
 
     let y = &x * &x;
     let handle = y.register_hook(|_| panic!("the hook's own business"));
@@ -426,4 +429,97 @@ fn a_tensor_overwritten_by_a_constant_passes_back_zeros() {
     assert!(y.requires_grad());
     y.sum().backward().unwrap();
     assert_eq!(values(&x.grad().unwrap()), [0.0, 0.0]);
+}
+
+#[test]
+fn threads_take_gradients_of_one_leaf_without_losing_any() {
+    let w = leaf([1.0, 2.0]);
+    std::thread::scope(|s| {
+        for k in 1..=8 {
+            let w = &w;
+            s.spawn(move || {
+                let k = f64::from(k);
+                for _ in 0..500 {
+                    let gradient = grad((w * k).sum() + (w * w).sum(), w).compute().expect("the leaf was used");
+                    assert_eq!(values(&gradient[0]), [k + 2.0, k + 4.0]);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_parallel_loop_of_the_user_may_run_backward_on_large_leaves() {
+    use rayon::prelude::*;
+    let w = Tensor::ones(1 << 19, DType::F64).requires_grad_(true);
+    (1..=32).into_par_iter().for_each(|k| (&w * f64::from(k)).sum().backward().unwrap());
+    assert!(values(&w.grad().unwrap()).iter().all(|&g| g == 528.0));
+}
+
+#[test]
+fn a_gradient_kept_with_its_graph_is_memory_of_its_own() {
+    let with_graph = || BackwardOptions::new().create_graph(true);
+    let x = leaf([1.0, 2.0, 3.0]);
+    x.sum().backward_with(with_graph()).unwrap();
+    x.sum().backward().unwrap();
+    assert_eq!(values(&x.grad().unwrap()), [2.0, 2.0, 2.0]);
+    let (a, b) = (leaf([1.0]), leaf([1.0]));
+    (&a + &b).sum().backward_with(with_graph()).unwrap();
+    (&a * 5.0).sum().backward().unwrap();
+    assert_eq!((a.grad().unwrap().item(), b.grad().unwrap().item()), (6.0, 1.0));
+    let expanded = leaf([1.0, 1.0]);
+    expanded.set_grad(Some(Tensor::from([1.0]).expand([2])));
+    (&expanded * 2.0).sum().backward().unwrap();
+    assert_eq!(values(&expanded.grad().unwrap()), [3.0, 3.0]);
+}
+
+#[test]
+fn replaced_elements_get_no_gradient_even_from_an_infinite_one() {
+    let x = leaf([4.0, 4.0]);
+    let y = &x * 1.0;
+    y.i(0).fill_(0.0);
+    y.sqrt().sum().backward().unwrap();
+    assert_eq!(values(&x.grad().unwrap()), [0.0, 0.25]);
+}
+
+#[test]
+fn a_retained_gradient_is_that_of_the_present_value() {
+    let x = leaf([3.0]);
+    let y = &x * 1.0;
+    y.retain_grad();
+    y.mul_(2.0);
+    assert!(y.retains_grad());
+    y.sum().backward().unwrap();
+    assert_eq!((y.grad().unwrap().item(), x.grad().unwrap().item()), (1.0, 2.0));
+}
+
+#[test]
+fn leaf_hooks_run_in_the_mode_of_the_pass() {
+    let x = leaf([3.0]);
+    x.register_hook(|g| Some(g * 2.0));
+    let loss = x.pow(2.0).sum();
+    no_grad(|| loss.backward_with(BackwardOptions::new().create_graph(true))).unwrap();
+    let first = x.grad().unwrap();
+    assert!(first.requires_grad() && first.item() == 12.0);
+    x.set_grad(None);
+    let w = leaf([1.0]);
+    let (constant, hooked) = (w.clone(), leaf([1.0]));
+    hooked.register_hook(move |g| Some(g + &constant));
+    assert!(!grad((&hooked * 2.0).sum(), &hooked).compute().unwrap()[0].requires_grad());
+}
+
+#[test]
+fn a_view_of_the_same_shape_is_a_constant_where_nothing_is_recorded() {
+    let w = leaf([1.0, 2.0]);
+    no_grad(|| {
+        for view in [w.reshape(-1), w.i(..), w.expand([2]), w.t()] {
+            assert!(!view.requires_grad());
+        }
+    });
+}
+
+#[test]
+#[should_panic(expected = "add_: result type float32 can't be cast to the desired output type int64")]
+fn fractions_are_not_cut_off_in_place() {
+    Tensor::from([1i64, 2]).add_(0.5);
 }

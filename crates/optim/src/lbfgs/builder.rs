@@ -118,11 +118,11 @@ impl LbfgsBuilder {
         check_lr(&self.lr)?;
         let defaults = Dict::from_iter([
             ("lr", self.lr),
-            ("max_iter", self.max_iter.into()),
-            ("max_eval", self.max_eval.unwrap_or(self.max_iter * 5 / 4).into()),
+            ("max_iter", count(self.max_iter)),
+            ("max_eval", count(self.max_eval.unwrap_or(self.max_iter.saturating_mul(5) / 4))),
             ("tolerance_grad", self.tolerance_grad.into()),
             ("tolerance_change", self.tolerance_change.into()),
-            ("history_size", self.history_size.into()),
+            ("history_size", count(self.history_size)),
             ("line_search_fn", self.line_search_fn.map(LineSearch::name).into()),
         ]);
         let core = Core::new(self.params, defaults)?;
@@ -134,6 +134,11 @@ impl LbfgsBuilder {
         }
         Lbfgs::over(core)
     }
+}
+
+/// A limit as the state dict holds it; one beyond 64 signed bits is none.
+fn count(limit: usize) -> Value {
+    Value::Int(i64::try_from(limit).unwrap_or(i64::MAX))
 }
 
 /// torch's checks of a learning rate; NaN is refused too.

@@ -46,14 +46,13 @@ impl Target {
             Target::Done => None,
         }
     }
+}
 
-    /// An identity that stays valid as long as the slot holds the target.
-    fn address(&self) -> usize {
-        match self {
-            Target::Node(node) => Arc::as_ptr(node).cast::<()>() as usize,
-            Target::Leaf(leaf) => leaf.id(),
-            Target::Done => 0,
-        }
+/// An identity of an edge's target that stays valid as long as a slot holds the target.
+fn address(edge: &Edge) -> usize {
+    match edge {
+        Edge::Node(node, _) => Arc::as_ptr(node).cast::<()>() as usize,
+        Edge::Leaf(leaf) => leaf.id(),
     }
 }
 
@@ -127,16 +126,18 @@ pub(super) fn gradients_of(
         let slot = pass.slot(input);
         pass.lists.slots[slot as usize].captures.push((output, position));
     }
+    let mut visited = Vec::new();
     for (root, _) in &roots {
-        pass.find_needed(root);
+        pass.find_needed(root, &mut visited);
     }
     pass.start(roots)?;
     let mut captured = vec![None; inputs.len()];
     pass.run(&mut captured)?;
+    let create_graph = pass.options.create_graph;
     for index in std::mem::take(&mut pass.lists.leaves) {
         let slot = &mut pass.lists.slots[index as usize];
         let (Some(grad), Target::Leaf(leaf)) = (slot.grads[0].take(), &slot.target) else { continue };
-        let grad = run_leaf_hooks(leaf, grad)?;
+        let grad = run_leaf_hooks(leaf, grad, create_graph)?;
         for (_, position) in &slot.captures {
             captured[*position] = Some(grad.clone());
         }
@@ -195,16 +196,24 @@ impl Pass {
                 return holder as u32 - 1;
             }
         }
+        if claimed
+            && let Some(known) = &self.unclaimed
+            && let Some(&slot) = known.get(&address(edge))
+        {
+            // Met before, while another pass held it; that pass is over.
+            claim.store(0, Ordering::Relaxed);
+            return slot;
+        }
         let (target, outputs) = match edge {
             Edge::Node(node, _) => (Target::Node(Arc::clone(node)), node.outputs.len()),
             Edge::Leaf(leaf) => (Target::Leaf(leaf.clone()), 1),
         };
         if !claimed {
             let unclaimed = self.unclaimed.get_or_insert_default();
-            if let Some(&slot) = unclaimed.get(&target.address()) {
+            if let Some(&slot) = unclaimed.get(&address(edge)) {
                 return slot;
             }
-            unclaimed.insert(target.address(), next);
+            unclaimed.insert(address(edge), next);
         }
         let grads = if outputs == 1 { SmallVec::from_buf([None]) } else { SmallVec::from_elem(None, outputs) };
         self.lists.slots.push(Slot { target, grads, queued: false, captures: Vec::new(), needed: false });
@@ -212,12 +221,11 @@ impl Pass {
     }
 
     /// Marks every node from which a named input can be reached: depth first, without recursion.
-    fn find_needed(&mut self, root: &Edge) {
+    fn find_needed(&mut self, root: &Edge, visited: &mut Vec<bool>) {
         enum Visit {
             Enter(u32),
             Leave(u32),
         }
-        let mut visited: Vec<bool> = Vec::new();
         let mut stack = vec![Visit::Enter(self.slot(root))];
         while let Some(visit) = stack.pop() {
             match visit {
@@ -310,7 +318,7 @@ impl Pass {
                 if let Some(before) = grad.take() {
                     let info = &node.outputs[output];
                     let after = hooks.run(output as u32, before, self.options.create_graph);
-                    *grad = Some(fit_shape(after, &info.shape, "hook", output)?.to_dtype(info.dtype));
+                    *grad = Some(exact_shape(after, &info.shape, output)?.to_dtype(info.dtype));
                 }
             }
         }
@@ -353,13 +361,13 @@ impl Pass {
 
     /// Leaves come last and all together: a pass that fails has changed no gradient.
     fn finish_leaves(mut self) -> Result<(), Error> {
+        let create_graph = self.options.create_graph;
         let mut finished = SmallVec::<[(Tensor, Tensor); 8]>::new();
         for index in std::mem::take(&mut self.lists.leaves) {
             let slot = &mut self.lists.slots[index as usize];
             let (Some(grad), Target::Leaf(leaf)) = (slot.grads[0].take(), &slot.target) else { continue };
-            finished.push((leaf.clone(), run_leaf_hooks(leaf, grad)?));
+            finished.push((leaf.clone(), run_leaf_hooks(leaf, grad, create_graph)?));
         }
-        let create_graph = self.options.create_graph;
         with_grad_mode(create_graph, || {
             for (leaf, grad) in finished {
                 leaf.leaf_state().accumulate(&leaf, grad, create_graph);
@@ -369,15 +377,23 @@ impl Pass {
     }
 }
 
-fn run_leaf_hooks(leaf: &Tensor, grad: Tensor) -> Result<Tensor, Error> {
-    match leaf.inner.leaf.get() {
-        None => Ok(grad),
-        Some(state) => Ok(fit_shape(state.hooks.run(grad), leaf.shape(), "hook", 0)?.to_dtype(leaf.dtype())),
-    }
+/// A leaf's gradient after its hooks, which run in the mode of the pass.
+fn run_leaf_hooks(leaf: &Tensor, grad: Tensor, create_graph: bool) -> Result<Tensor, Error> {
+    let Some(state) = leaf.inner.leaf.get() else { return Ok(grad) };
+    let grad = with_grad_mode(create_graph, || state.hooks.run(grad));
+    Ok(exact_shape(grad, leaf.shape(), 0)?.to_dtype(leaf.dtype()))
 }
 
-/// Sums a gradient over the dimensions along which its input was broadcast, or broadcasts one that is
-/// constant along a dimension.
+/// A hook must return a gradient of the shape it was given.
+fn exact_shape(grad: Tensor, shape: &[usize], index: usize) -> Result<Tensor, Error> {
+    if grad.shape() == shape {
+        return Ok(grad);
+    }
+    let (gradient, expected) = (grad.shape().to_vec(), shape.to_vec());
+    Err(Error::InvalidGradient { node: "hook", index, gradient, expected })
+}
+
+/// Sums a gradient over the dimensions along which its input was broadcast.
 #[inline]
 fn fit_shape(grad: Tensor, shape: &[usize], sender: &'static str, index: usize) -> Result<Tensor, Error> {
     if grad.shape() == shape {

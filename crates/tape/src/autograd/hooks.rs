@@ -79,6 +79,14 @@ impl NodeHooks {
         retained.iter().any(|(_, weak)| std::ptr::eq(weak.as_ptr(), Arc::as_ptr(&tensor.inner)))
     }
 
+    /// Forgets a tensor, whose history is another one now; whether it was known.
+    pub fn release(&self, tensor: &Tensor) -> bool {
+        let mut retained = self.retained.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = retained.len();
+        retained.retain(|(_, weak)| !std::ptr::eq(weak.as_ptr(), Arc::as_ptr(&tensor.inner)));
+        retained.len() < before
+    }
+
     /// The gradient of an output after its hooks; retained gradients see the value after all hooks,
     /// also those registered later, as in torch.
     pub fn run(&self, output: u32, grad: Tensor, create_graph: bool) -> Tensor {

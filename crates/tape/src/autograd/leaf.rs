@@ -31,10 +31,12 @@ impl Leaf {
         debug_assert_eq!(grad.shape(), owner.shape());
         let mut slot = self.lock();
         *slot = Some(match slot.take() {
-            None if create_graph => grad,
-            None if grad.is_exclusive() && grad.is_contiguous() && !grad.requires_grad() => grad,
+            None if grad.is_exclusive() && grad.is_contiguous() && (create_graph || !grad.requires_grad()) => grad,
+            None if create_graph => grad.copy(),
             None => super::no_grad(|| grad.detach().copy()),
             Some(old) if create_graph => old + grad,
+            // A gradient that was assigned may repeat elements, which cannot be added to one by one.
+            Some(old) if old.repeats_elements() => super::no_grad(|| old.detach() + grad.detach()),
             Some(old) => {
                 old.add_in_place(&grad);
                 old
@@ -210,8 +212,7 @@ impl Tensor {
             let version = inner.storage.version();
             if inner.history_version.load(Ordering::Acquire) != version {
                 let history = self.history_through(base);
-                *self.leaf_state().history.lock().unwrap_or_else(PoisonError::into_inner) = history;
-                inner.rebased.store(true, Ordering::Release);
+                self.set_history(history);
                 inner.history_version.store(version, Ordering::Release);
             }
         }
@@ -264,11 +265,24 @@ impl Tensor {
             }
         };
         debug_assert_eq!(value.shape(), self.shape());
-        let old = std::mem::replace(
-            &mut *target.leaf_state().history.lock().unwrap_or_else(PoisonError::into_inner),
-            history,
+        target.set_history(history);
+    }
+
+    /// Replaces the history; a retained gradient is retained of the new one.
+    fn set_history(&self, history: Option<Edge>) {
+        let first = || self.inner.origin.as_ref().map(|(node, output)| Edge::Node(Arc::clone(node), *output));
+        let rebased = self.inner.rebased.load(Ordering::Acquire);
+        let replaced = std::mem::replace(
+            &mut *self.leaf_state().history.lock().unwrap_or_else(PoisonError::into_inner),
+            history.clone(),
         );
-        target.inner.rebased.store(true, Ordering::Release);
-        drop(old);
+        let old = if rebased { replaced } else { first() };
+        if let Some(Edge::Node(old, _)) = &old
+            && old.hooks.get().is_some_and(|hooks| hooks.release(self))
+            && let Some(Edge::Node(new, output)) = &history
+        {
+            new.hooks.get_or_init(Box::default).retain(*output, self);
+        }
+        self.inner.rebased.store(true, Ordering::Release);
     }
 }

@@ -245,6 +245,10 @@ impl Node {
         let mut state = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
         if let SavedState::Held(saves) = &mut *state {
             for saved in saves.iter_mut().filter(|saved| saved.tensor.shares_storage(target)) {
+                if matches!(saved.tensor.edge(), Some(Edge::Leaf(_))) {
+                    // A leaf's history is the leaf itself; that it changed is found in the backward pass.
+                    continue;
+                }
                 let copy = super::no_grad(|| saved.tensor.detach().copy());
                 saved.tensor = match saved.tensor.edge() {
                     Some(Edge::Node(node, output)) => copy.with_origin(node, output),

@@ -68,7 +68,7 @@ pub(crate) fn index_select<T: Element>(x: &[T], axis: Axis, index: &[i64], out: 
             out => out.copy_from_slice(&x[from..from + inner]),
         }
     };
-    if out.len() < PARALLEL {
+    if out.len() < PARALLEL || !crate::kernel::parallel::allowed() {
         out.chunks_exact_mut(inner).enumerate().for_each(|(number, out)| row(number, out));
     } else {
         let grain = (PARALLEL / 16 / inner).max(1);

@@ -107,7 +107,7 @@ pub(crate) fn matmul<T: MatMul>(
     check_extent("right", batch, [k, n], &b);
     let accumulate = !matches!(start, Start::Zero);
     let work = count.saturating_mul(m * k * n + OVERHEAD);
-    let parallel = work >= PARALLEL && rayon::current_num_threads() > 1;
+    let parallel = work >= PARALLEL && crate::kernel::parallel::allowed();
     let matrix = |operand: &Matrices<'_, T>, data| {
         let [row_stride, col_stride] = operand.strides;
         Matrix { data, row_stride, col_stride }

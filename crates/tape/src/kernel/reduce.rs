@@ -46,7 +46,7 @@ pub(crate) fn reduce<C: Combine>(x: Strided<'_, C::In>, reduced: &[bool], out: &
     // Reductions commute, so their dimensions are walked in the order of memory.
     gone.sort_by_key(|dim| std::cmp::Reverse(dim.stride));
     let gone = merge(&gone);
-    let parallel = x.numel() >= PARALLEL && rayon::current_num_threads() > 1;
+    let parallel = x.numel() >= PARALLEL && crate::kernel::parallel::allowed();
     match (gone.last(), kept.last()) {
         (None, _) => columns::reduce::<C>(x.data, &kept, &[Dim { size: 1, stride: 0 }], parallel, out),
         (Some(inner), Some(lane)) if lane.stride < inner.stride => {

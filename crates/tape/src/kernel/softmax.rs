@@ -232,7 +232,7 @@ pub(crate) fn along<T: Float, F: Along<T>>(axis: Axis, a: &[T], b: &[T], out: &m
         return;
     }
     assert!(len > 0, "a line without elements has no softmax; its caller knows the result");
-    let parallel = outer * len * inner >= PARALLEL && rayon::current_num_threads() > 1;
+    let parallel = outer * len * inner >= PARALLEL && crate::kernel::parallel::allowed();
     // Of a block of lines that lie together: how many elements go in and come out.
     let (lines, out_len) = (if inner > 1 { inner } else { 1 }, if F::REDUCES { 1 } else { len });
     let work = |(first, out): (usize, &mut [T])| {

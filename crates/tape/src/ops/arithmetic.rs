@@ -316,6 +316,9 @@ impl Tensor {
     }
 
     /// `number - self`, the operator `-` with a number on the left.
+    ///
+    /// # Panics
+    /// If the tensor is boolean.
     #[track_caller]
     pub fn rsub(&self, number: impl Into<Scalar>) -> Tensor {
         let number = number.into();
@@ -386,6 +389,9 @@ impl Tensor {
     }
 
     /// `-self`; also the operator `-`.
+    ///
+    /// # Panics
+    /// If the tensor is boolean.
     #[track_caller]
     pub fn neg(&self) -> Tensor {
         let out = dispatch_number!("neg", self.dtype(), T => map::<T, T, _>(self, f::Negate));

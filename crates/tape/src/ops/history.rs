@@ -99,12 +99,12 @@ impl Op for StridedScatter {
         "CopySlices"
     }
     fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
-        // The replaced elements of the base got no gradient: multiply by a mask that is zero there.
-        let mask = || {
-            let replaced = Tensor::ones(&self.view.shape[..], grad.dtype());
-            add_through(&replaced, &self.base, &self.view).rsub(1)
+        // The replaced elements of the base get no gradient, not even zero times an infinite one.
+        let replaced = || {
+            let ones = Tensor::ones(&self.view.shape[..], grad.dtype());
+            add_through(&ones, &self.base, &self.view).bool()
         };
-        gradients![rule; grad * mask(), read_through(grad, &self.base, &self.view)]
+        gradients![rule; grad.masked_fill(&replaced(), 0), read_through(grad, &self.base, &self.view)]
     }
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {

@@ -2,7 +2,22 @@
 //! operation, writes the result into the tensor's memory, and makes the operation the tensor's history.
 
 use super::bound::Bound;
-use crate::{Operand, Scalar, Tensor};
+use crate::{DType, Operand, Scalar, Tensor};
+
+impl Tensor {
+    /// Refuses a result that this tensor's dtype would cut off: fractions in integers, numbers in booleans.
+    #[track_caller]
+    fn check_result_type(&self, op: &str, result: DType) {
+        let rank = |dtype: DType| if dtype.is_floating_point() { 2 } else { u8::from(dtype == DType::I64) };
+        if rank(result) > rank(self.dtype()) {
+            panic!(
+                "{op}: result type {result} can't be cast to the desired output type {}; use the out-of-place form, or \
+                 convert the tensor first",
+                self.dtype()
+            );
+        }
+    }
+}
 
 macro_rules! in_place {
     ($($(#[$doc:meta])* $name:ident$(<$life:lifetime>)?($($arg:ident: $type:ty),*) = $out_of_place:ident;)+) => {
@@ -13,11 +28,16 @@ macro_rules! in_place {
                 /// Returns the same tensor. Views of its memory see the change.
                 ///
                 /// # Panics
-                /// If the result's shape is not the tensor's, or the tensor is a leaf (or a view of one)
-                /// that requires grad while recording is on.
+                /// If the result's shape is not the tensor's or its dtype is of a higher category, if the
+                /// tensor repeats elements (`expand`), or if it is a leaf (or a view of one) that requires
+                /// grad while recording is on.
                 #[track_caller]
                 pub fn $name$(<$life>)?(&self, $($arg: $type),*) -> Tensor {
-                    self.replace_(stringify!($name), |x| x.$out_of_place($($arg),*))
+                    self.replace_(stringify!($name), |x| {
+                        let value = x.$out_of_place($($arg),*);
+                        self.check_result_type(stringify!($name), value.dtype());
+                        value
+                    })
                 }
             )+
         }

@@ -326,6 +326,9 @@ impl Tensor {
                 self.shape()
             );
         }
+        if entries.iter().filter(|entry| matches!(entry, Index::Ellipsis)).count() > 1 {
+            panic!("i: an index can only have a single ellipsis; write the other dimensions out as ..");
+        }
         let mut view = self.clone();
         let mut dim = 0;
         let mut advanced = Vec::new();

@@ -230,6 +230,9 @@ impl Tensor {
     /// # use tape::Tensor;
     /// assert_eq!(Tensor::from([-1.5, 0.0, 2.0]).sign().to_vec::<f64>(), [-1.0, 0.0, 1.0]);
     /// ```
+    ///
+    /// # Panics
+    /// If the tensor is boolean.
     #[track_caller]
     pub fn sign(&self) -> Tensor {
         if self.dtype() == DType::Bool {
@@ -245,6 +248,9 @@ impl Tensor {
     /// # use tape::Tensor;
     /// assert_eq!(Tensor::from([-1.5, 2.0]).square().to_vec::<f64>(), [2.25, 4.0]);
     /// ```
+    ///
+    /// # Panics
+    /// If the tensor is boolean.
     #[track_caller]
     pub fn square(&self) -> Tensor {
         self.pow(2)

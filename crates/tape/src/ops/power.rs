@@ -246,6 +246,9 @@ impl Tensor {
     /// # use tape::Tensor;
     /// assert_eq!(Tensor::from([3.0, -1.0]).rpow(2).to_vec::<f64>(), [8.0, 0.5]);
     /// ```
+    ///
+    /// # Panics
+    /// If tensor and base are both boolean.
     #[track_caller]
     pub fn rpow(&self, base: impl Into<Scalar>) -> Tensor {
         let base = base.into();

@@ -149,7 +149,7 @@ impl<T: VMath + Float, A: Angle> Kernel for Angles<'_, T, A> {
 
 /// [`Angles`] on several threads if that pays.
 fn angles_of<T: VMath + Float, A: Angle>(x: &[T], scale: Option<&[T]>, out: &mut [T]) {
-    if out.len() < PARALLEL {
+    if out.len() < PARALLEL || !crate::kernel::parallel::allowed() {
         return dispatch(Angles::<T, A> { x, scale, out, function: PhantomData });
     }
     out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).enumerate().for_each(|(chunk, (out, x))| {

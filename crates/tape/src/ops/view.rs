@@ -1,6 +1,6 @@
 //! Other shapes of the same elements: these share memory with their tensor where its layout allows it.
 
-use crate::autograd::{Gradients, Op, Rule, gradients, saves};
+use crate::autograd::{Gradients, Op, Rule, gradients, is_grad_enabled, saves};
 use crate::dtype::dispatch_float;
 use crate::kernel::copy;
 use crate::shape::{Dims, Ints, broadcast_strides, dim_mask, infer_sizes, normalize_dim};
@@ -157,6 +157,12 @@ enum Embedding {
 }
 
 impl Tensor {
+    /// A view that changes nothing: the tensor itself, or a constant view of it where recording is off.
+    #[inline]
+    fn unchanged(&self) -> Tensor {
+        if is_grad_enabled() || !self.requires_grad() { self.clone() } else { self.view_with(self.layout().clone()) }
+    }
+
     /// Records a view of this tensor.
     #[inline]
     fn view_as<O: Op + crate::ops::Registered>(&self, layout: Layout, op: impl FnOnce() -> O) -> Tensor {
@@ -199,7 +205,7 @@ impl Tensor {
 
     pub(crate) fn reshape_to(&self, shape: &[usize]) -> Tensor {
         if shape == self.shape() {
-            return self.clone();
+            return self.unchanged();
         }
         match self.strides_for(shape) {
             Some(strides) => {
@@ -342,7 +348,7 @@ impl Tensor {
                 self.shape()
             );
         }
-        if self.dim() < 2 { self.clone() } else { self.permute_to(SmallVec::from_slice(&[1, 0])) }
+        if self.dim() < 2 { self.unchanged() } else { self.permute_to(SmallVec::from_slice(&[1, 0])) }
     }
 
     /// The dimensions in another order, as a view.
@@ -432,7 +438,7 @@ impl Tensor {
 
     pub(crate) fn slice_to(&self, dim: usize, start: usize, len: usize, step: usize) -> Tensor {
         if start == 0 && step == 1 && len == self.shape()[dim] {
-            return self.clone();
+            return self.unchanged();
         }
         let mut layout = self.layout().clone();
         if len > 0 {
@@ -457,7 +463,7 @@ impl Tensor {
             Embedding::Slice { start, step } => {
                 layout.offset = if self.numel() > 0 { start * layout.strides[dim] } else { 0 };
                 layout.shape[dim] = self.shape()[dim];
-                layout.strides[dim] *= step;
+                layout.strides[dim] = layout.strides[dim].saturating_mul(step);
             }
         }
         let out = dispatch_float!("select", self.dtype(), T => {
@@ -531,7 +537,7 @@ impl Tensor {
 
     pub(crate) fn expand_to(&self, shape: Dims) -> Tensor {
         if shape[..] == *self.shape() {
-            return self.clone();
+            return self.unchanged();
         }
         let strides = broadcast_strides(self.shape(), self.stride(), &shape);
         let layout = Layout { shape, strides, offset: self.layout().offset };
@@ -539,6 +545,9 @@ impl Tensor {
     }
 
     /// As [`expand`](Tensor::expand), to the shape of another tensor.
+    ///
+    /// # Panics
+    /// As [`expand`](Tensor::expand).
     #[track_caller]
     pub fn expand_as(&self, other: &Tensor) -> Tensor {
         self.expand(other.shape())

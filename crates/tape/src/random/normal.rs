@@ -111,11 +111,11 @@ mod tests {
         values.iter().map(|x| x.to_bits()).collect()
     }
 
-    /// One session of torch 2.8.0 after `manual_seed(0)`, AVX2 kernels: `rand(3)`, `randn(2)`, `randn(17)`,
+    /// One run of torch 2.8.0 after `manual_seed(0)`, AVX2 kernels: `rand(3)`, `randn(2)`, `randn(17)`,
     /// `randn(2, dtype=float64)`, `randperm(8)`, `randint(0, 100, (5,))`. It crosses from single draws to
     /// blocks with a tail and back.
     #[test]
-    fn a_session_of_torch() {
+    fn one_run_of_torch() {
         let source = &mut Generator::new(0);
         let mut uniform = [0.0; 3];
         fill_uniform_f32(source, &mut uniform);

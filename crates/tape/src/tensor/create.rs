@@ -111,6 +111,9 @@ impl Tensor {
     /// # use tape::{DType, Tensor};
     /// assert_eq!(Tensor::zeros([2], DType::I64).to_vec::<i64>(), [0, 0]);
     /// ```
+    ///
+    /// # Panics
+    /// If the tensor does not fit this machine's memory.
     #[track_caller]
     pub fn zeros(shape: impl Into<Shape>, dtype: DType) -> Tensor {
         let shape = shape.into();
@@ -118,12 +121,18 @@ impl Tensor {
     }
 
     /// Ones (`true` for booleans).
+    ///
+    /// # Panics
+    /// If the tensor does not fit this machine's memory.
     #[track_caller]
     pub fn ones(shape: impl Into<Shape>, dtype: DType) -> Tensor {
         Tensor::full(shape, 1, dtype)
     }
 
     /// Elements of unspecified value, to be overwritten.
+    ///
+    /// # Panics
+    /// If the tensor does not fit this machine's memory.
     #[track_caller]
     pub fn empty(shape: impl Into<Shape>, dtype: DType) -> Tensor {
         let shape = shape.into();
@@ -136,6 +145,9 @@ impl Tensor {
     /// # use tape::{DType, Tensor};
     /// assert_eq!(Tensor::full([2], 0.5, DType::F32).to_vec::<f32>(), [0.5, 0.5]);
     /// ```
+    ///
+    /// # Panics
+    /// If the tensor does not fit this machine's memory.
     #[track_caller]
     pub fn full(shape: impl Into<Shape>, value: impl Into<Scalar>, dtype: DType) -> Tensor {
         let (shape, value) = (shape.into(), value.into());
@@ -225,6 +237,9 @@ impl Tensor {
     /// # use tape::{DType, Tensor};
     /// assert_eq!(Tensor::linspace(0.0, 1.0, 3, DType::F64).to_vec::<f64>(), [0.0, 0.5, 1.0]);
     /// ```
+    ///
+    /// # Panics
+    /// If `dtype` is not a floating-point type.
     #[track_caller]
     pub fn linspace(start: f64, end: f64, steps: usize, dtype: DType) -> Tensor {
         crate::dtype::dispatch_float!("linspace", dtype, T => {

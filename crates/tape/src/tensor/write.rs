@@ -2,6 +2,7 @@
 
 use crate::autograd::{Edge, is_grad_enabled, no_grad, saves};
 use crate::dtype::{dispatch, dispatch_float, dispatch_number};
+use crate::kernel::parallel::Locked;
 use crate::kernel::{copy, map};
 use crate::ops::arithmetic::f;
 use crate::storage::build;
@@ -24,6 +25,7 @@ impl Tensor {
     pub fn write_from<T: Element>(&self, values: &[T]) {
         self.check_slice("write_from", values.len());
         dispatch!(self.dtype(), S => {
+            let _locked = Locked::new();
             let mut guard = self.inner.storage.write();
             copy::cast_from_dense(values, self.strided_mut::<S>(&mut guard));
         });
@@ -47,6 +49,7 @@ impl Tensor {
     pub fn add_scaled<T: Element>(&self, alpha: f64, direction: &[T]) {
         self.check_slice("add_scaled", direction.len());
         dispatch_float!("add_scaled", self.dtype(), S => {
+            let _locked = Locked::new();
             let mut guard = self.inner.storage.write();
             let target = self.strided_mut::<S>(&mut guard);
             let alpha = S::from_f64(alpha);
@@ -114,8 +117,7 @@ impl Tensor {
     #[track_caller]
     pub(crate) fn check_in_place(&self, op: &str) {
         let layout = self.layout();
-        let repeats = layout.shape.iter().zip(&layout.strides).any(|(&size, &stride)| size > 1 && stride == 0);
-        if repeats && !layout.shape.contains(&0) {
+        if self.repeats_elements() {
             panic!(
                 "{op}: unsupported operation: more than one element of the written-to tensor refers to a single memory \
                  location (shape {:?}, strides {:?}). Please copy() the tensor before performing the operation.",
