@@ -99,7 +99,8 @@ def spread(times):
 def main():
     words = sys.argv[1:]
     program = build()
-    names = subprocess.run([program, "--names"], check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    listed = subprocess.run([program, "--names"], check=True, stdout=subprocess.PIPE, text=True)
+    names = listed.stdout.splitlines()
     ours = Program([program, "--serve"])
     torch = Program([sys.executable, str(HERE / "torch_reference.py"), "--serve"])
     print(f"load before: {os.getloadavg()[0]:.2f}", file=sys.stderr)

@@ -133,7 +133,8 @@ product("linear_grad_weight_f32_1797x64x10", "f32", (ROWS, 10), (ROWS, 64), lamb
 
 def digits():
     packed = pathlib.Path(__file__).parent.parent / "examples/data/digits.csv.gz"
-    rows = [[int(n) for n in row] for row in csv.reader(io.StringIO(gzip.decompress(packed.read_bytes()).decode()))]
+    text = gzip.decompress(packed.read_bytes()).decode()
+    rows = [[int(n) for n in row] for row in csv.reader(io.StringIO(text))]
     data = torch.tensor(rows)
     return data[:, :64].to(torch.float32) / 16, data[:, 64].clone()
 
@@ -329,7 +330,8 @@ def main():
     words = sys.argv[1:]
     if words == ["--serve"]:
         return serve()
-    print(f"# torch {torch.__version__}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")
+    capability = torch.backends.cpu.get_cpu_capability()
+    print(f"# torch {torch.__version__}, {torch.get_num_threads()} threads, {capability}")
     for name, (_, prepare) in ITEMS.items():
         if not words or any(word in name for word in words):
             print(measure(name, prepare(), 0.2), flush=True)
