@@ -76,9 +76,12 @@ mod tests {
             assert!(!samples.is_empty(), "{} has no samples", listed.op);
             for (number, sample) in samples.iter().enumerate() {
                 let inputs: Vec<&Tensor> = sample.inputs.iter().collect();
+                let views = |x: &[Tensor]| (sample.call)(&x.iter().map(scattered).collect::<Vec<_>>());
                 for (order, result) in [
                     ("first", gradcheck(|x| (sample.call)(x), &inputs)),
                     ("second", gradgradcheck(|x| (sample.call)(x), &inputs)),
+                    ("first, in memory with gaps", gradcheck(views, &inputs)),
+                    ("second, in memory with gaps", gradgradcheck(views, &inputs)),
                 ] {
                     if let Err(error) = result {
                         failures.push(format!("{} sample {number}, {order} order: {error}", listed.op));
