@@ -5,13 +5,17 @@
 //! own their edges, and nothing points forward, so a graph frees itself with the last tensor that needs
 //! it. [`engine`] walks the edges backward, last recorded operation first.
 
+mod checkpoint;
 mod engine;
+mod function;
 mod gradient;
 mod hooks;
 mod leaf;
 mod mode;
 mod node;
 
+pub use checkpoint::checkpoint;
+pub use function::{Context, Function, MultiFunction};
 pub use gradient::{BackwardOptions, Grad, GradAllowUnused, Tensors, grad};
 pub use hooks::HookHandle;
 pub use mode::{EnableGradGuard, NoGradGuard, enable_grad, is_grad_enabled, no_grad};

@@ -52,8 +52,12 @@
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
+pub mod functional;
+#[cfg(feature = "proptest")]
+pub mod strategies;
 pub mod vector;
 
+mod approximate;
 mod autograd;
 mod buffer;
 mod dtype;
@@ -68,8 +72,8 @@ mod storage;
 mod tensor;
 
 pub use autograd::{
-    BackwardOptions, EnableGradGuard, Grad, GradAllowUnused, HookHandle, NoGradGuard, Tensors, enable_grad, grad,
-    is_grad_enabled, no_grad,
+    BackwardOptions, Context, EnableGradGuard, Function, Grad, GradAllowUnused, HookHandle, MultiFunction, NoGradGuard,
+    Tensors, checkpoint, enable_grad, grad, is_grad_enabled, no_grad,
 };
 pub use buffer::empty_cache;
 pub use dtype::{DType, Element, Float, Scalar};

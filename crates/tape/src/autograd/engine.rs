@@ -9,7 +9,7 @@
 //! pass has claimed at the same time is looked up in a map instead.
 
 use super::mode::with_grad_mode;
-use super::node::{Edge, Gradients, Node, Rule, try_claim};
+use super::node::{Edge, Node, Rule, try_claim};
 use crate::{Error, Tensor};
 use smallvec::SmallVec;
 use std::cell::Cell;
@@ -335,10 +335,7 @@ impl Pass {
         };
         let saved = node.unpack(self.options.retain_graph, self.options.create_graph)?;
         let rule = Rule { node: &node, saved: &saved, wanted };
-        let inputs: Gradients = match &grads[..] {
-            [Some(grad)] => node.op.backward(&rule, grad),
-            grads => node.op.backward_many(&rule, grads),
-        };
+        let inputs = node.op.run(&rule, &grads)?;
         drop(grads);
         debug_assert_eq!(inputs.len(), node.edges.len(), "{} has one gradient per input", node.op.name());
         for (position, (edge, grad)) in node.edges.iter().zip(inputs).enumerate() {

@@ -1,5 +1,6 @@
 //! Recorded operations.
 
+use super::checkpoint::{Recomputable, announce};
 use super::hooks::NodeHooks;
 use super::mode::is_grad_enabled;
 use crate::shape::Dims;
@@ -7,7 +8,7 @@ use crate::{DType, Error, Tensor};
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// One gradient per input of an operation; `None` where no gradient flows by definition.
 pub(crate) type Gradients = SmallVec<[Option<Tensor>; 2]>;
@@ -46,6 +47,16 @@ pub(crate) trait Op: Send + Sync + 'static {
         }
     }
 
+    /// What the engine calls: [`backward`](Op::backward) for the one output that nearly all operations have.
+    /// Only what users write can fail.
+    #[inline]
+    fn run(&self, rule: &Rule<'_>, grads: &[Option<Tensor>]) -> Result<Gradients, Error> {
+        Ok(match grads {
+            [Some(grad)] => self.backward(rule, grad),
+            grads => self.backward_many(rule, grads),
+        })
+    }
+
     /// Calls of this operation on inputs it is differentiable at, for the gradient checks.
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample>
@@ -67,6 +78,7 @@ pub(crate) struct OutputInfo {
 }
 
 /// A value kept for the backward pass.
+#[derive(Clone)]
 pub(crate) struct Saved {
     tensor: Tensor,
     /// Version of the memory that the derivative needs; `None` if it does not look at the elements.
@@ -79,6 +91,8 @@ pub(crate) type Saves = SmallVec<[Saved; 2]>;
 
 enum SavedState {
     Held(Saves),
+    /// To be computed again, see [`checkpoint()`](super::checkpoint()).
+    Recomputable(Recomputable),
     Freed,
 }
 
@@ -181,7 +195,7 @@ impl Node {
         outputs: SmallVec<[OutputInfo; 1]>,
         saved: Saves,
     ) -> Arc<Node> {
-        Arc::new(Node {
+        let node: Arc<Node> = Arc::new(Node {
             sequence: next_sequence(&edges),
             claim: AtomicU64::new(0),
             edges,
@@ -191,7 +205,39 @@ impl Node {
             _end_of_drop: EndOfDrop,
             hooks: OnceLock::new(),
             op,
-        })
+        });
+        announce(&node);
+        node
+    }
+
+    #[inline]
+    fn lock(&self) -> MutexGuard<'_, SavedState> {
+        self.saved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Frees the saved values, which can be computed again.
+    pub fn forget_saved(&self, again: Recomputable) {
+        if self.saves {
+            let mut state = self.lock();
+            if matches!(*state, SavedState::Held(_)) {
+                let held = std::mem::replace(&mut *state, SavedState::Recomputable(again));
+                drop(state);
+                drop(held);
+            }
+        }
+    }
+
+    /// The saved values, with their history or without it.
+    pub fn saved_values(&self, with_history: bool) -> Saves {
+        let state = self.lock();
+        let SavedState::Held(saves) = &*state else { return Saves::new() };
+        let mut saves = saves.clone();
+        if !with_history {
+            for saved in &mut saves {
+                saved.tensor = saved.tensor.alias();
+            }
+        }
+        saves
     }
 
     /// Takes what the rule needs out of the node (or copies it, to `retain` the graph), after checking
@@ -201,10 +247,38 @@ impl Node {
         if !self.saves {
             return Ok(SmallVec::new());
         }
-        let mut state = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
-        let SavedState::Held(saves) = &mut *state else {
-            return Err(Error::GraphFreed { node: self.op.name() });
+        let mut state = self.lock();
+        match &*state {
+            SavedState::Held(saves) => self.check_versions(saves)?,
+            SavedState::Recomputable(again) => {
+                let again = again.clone();
+                if !retain {
+                    *state = SavedState::Freed;
+                }
+                drop(state);
+                let saves = again.fetch(create_graph)?;
+                self.check_versions(&saves)?;
+                return Ok(self.attach_all(saves, create_graph));
+            }
+            SavedState::Freed => return Err(Error::GraphFreed { node: self.op.name() }),
+        }
+        if retain {
+            let SavedState::Held(saves) = &*state else { unreachable!("the state was matched above") };
+            return Ok(saves
+                .iter()
+                .map(|saved| self.attach(saved.tensor.clone(), saved.output, create_graph))
+                .collect());
+        }
+        let SavedState::Held(saves) = std::mem::replace(&mut *state, SavedState::Freed) else {
+            unreachable!("the state was matched above");
         };
+        drop(state);
+        Ok(self.attach_all(saves, create_graph))
+    }
+
+    /// Saved values must not have changed in place.
+    #[inline]
+    fn check_versions(&self, saves: &Saves) -> Result<(), Error> {
         for (index, saved) in saves.iter().enumerate() {
             let version = saved.tensor.version();
             if let Some(expected) = saved.version
@@ -220,29 +294,26 @@ impl Node {
                 });
             }
         }
-        let attach = |tensor: &Tensor, output: Option<u32>| match output {
+        Ok(())
+    }
+
+    #[inline]
+    fn attach_all(self: &Arc<Self>, saves: Saves, create_graph: bool) -> SmallVec<[Tensor; 2]> {
+        saves.into_iter().map(|saved| self.attach(saved.tensor, saved.output, create_graph)).collect()
+    }
+
+    /// Gives a saved output its history back if the rule is to be recorded.
+    #[inline]
+    fn attach(self: &Arc<Self>, tensor: Tensor, output: Option<u32>, create_graph: bool) -> Tensor {
+        match output {
             Some(output) if create_graph => tensor.alias().with_origin(Arc::clone(self), output),
-            _ => tensor.clone(),
-        };
-        if retain {
-            return Ok(saves.iter().map(|saved| attach(&saved.tensor, saved.output)).collect());
+            _ => tensor,
         }
-        let SavedState::Held(saves) = std::mem::replace(&mut *state, SavedState::Freed) else {
-            unreachable!("the state was checked above");
-        };
-        drop(state);
-        Ok(saves
-            .into_iter()
-            .map(|saved| match saved.output {
-                Some(_) if create_graph => attach(&saved.tensor, saved.output),
-                _ => saved.tensor,
-            })
-            .collect())
     }
 
     /// Replaces saved values that live in `target`'s memory, which is about to be overwritten, by copies.
     pub fn unshare_saved(&self, target: &Tensor) {
-        let mut state = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         if let SavedState::Held(saves) = &mut *state {
             for saved in saves.iter_mut().filter(|saved| saved.tensor.shares_storage(target)) {
                 if matches!(saved.tensor.edge(), Some(Edge::Leaf(_))) {
