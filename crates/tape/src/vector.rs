@@ -228,7 +228,7 @@ fn tree<P: Pieces>(pieces: P, parallel: bool) -> P::Output {
     }
     let (left, right) = pieces.split_at(len.div_ceil(LEAF).div_ceil(2) * LEAF);
     let (left, right) = if parallel && len > GRAIN {
-        rayon::join(|| tree(left, true), || tree(right, true))
+        crate::kernel::parallel::join(|| tree(left, true), || tree(right, true))
     } else {
         (tree(left, false), tree(right, false))
     };

@@ -9,7 +9,6 @@ use super::reduce::Number;
 use super::rows::Rows;
 use crate::Element;
 use crate::shape::Dims;
-use rayon::prelude::*;
 
 /// Elements from which a second thread pays.
 const PARALLEL: usize = 1 << 18;
@@ -72,8 +71,9 @@ pub(crate) fn index_select<T: Element>(x: &[T], axis: Axis, index: &[i64], out: 
         out.chunks_exact_mut(inner).enumerate().for_each(|(number, out)| row(number, out));
     } else {
         let grain = (PARALLEL / 16 / inner).max(1);
-        let rows = out.par_chunks_exact_mut(inner).with_min_len(grain).enumerate();
-        rows.for_each(|(number, out)| row(number, out));
+        super::parallel::for_chunks(out, grain * inner, &|start, out| {
+            out.chunks_exact_mut(inner).enumerate().for_each(|(number, out)| row(start / inner + number, out));
+        });
     }
 }
 

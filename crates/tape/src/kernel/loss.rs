@@ -1,11 +1,11 @@
 //! Losses and their derivatives in one pass.
 
 use super::axis::Axis;
+use super::parallel::for_chunks;
 use super::reduce::{self, Number};
 use super::simd::{Kernel, dispatch};
 use super::vmath::VMath;
 use crate::{Float, vector};
-use rayon::prelude::*;
 
 /// Elements of a sum that one dot product adds up.
 const PIECE: usize = 4096;
@@ -30,11 +30,16 @@ pub(crate) fn squared_distance<T: Float + Number>(a: &[T], b: &[T]) -> T {
     if a.len() <= PIECE {
         return piece((a, b));
     }
-    let sums: Vec<T> = if a.len() < PARALLEL {
-        a.chunks(PIECE).zip(b.chunks(PIECE)).map(piece).collect()
-    } else {
-        a.par_chunks(PIECE).zip(b.par_chunks(PIECE)).map(piece).collect()
+    let mut sums = vec![T::default(); a.len().div_ceil(PIECE)];
+    let pieces = |first: usize, sums: &mut [T]| {
+        let values = a.chunks(PIECE).zip(b.chunks(PIECE)).skip(first);
+        sums.iter_mut().zip(values).for_each(|(sum, values)| *sum = piece(values));
     };
+    if a.len() < PARALLEL {
+        pieces(0, &mut sums);
+    } else {
+        for_chunks(&mut sums, GRAIN / PIECE, &pieces);
+    }
     sum(&sums)
 }
 
@@ -67,8 +72,9 @@ impl Classes<'_> {
         if out.len() < PARALLEL {
             dispatch(ScaledExp { x: log_probabilities, scale, out });
         } else {
-            let pieces = out.par_chunks_mut(GRAIN).zip(log_probabilities.par_chunks(GRAIN));
-            pieces.for_each(|(out, x)| dispatch(ScaledExp { x, scale, out }));
+            for_chunks(out, GRAIN, &|start, out| {
+                dispatch(ScaledExp { x: &log_probabilities[start..start + out.len()], scale, out });
+            });
         }
         self.add(-scale, out);
         let Axis { len, inner, .. } = self.axis;

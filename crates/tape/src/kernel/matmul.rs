@@ -6,7 +6,6 @@
 mod float;
 
 use crate::Element;
-use rayon::prelude::*;
 
 /// Multiplications of a whole call from which a second thread wins over its wake-up.
 const PARALLEL: usize = 1 << 17;
@@ -126,7 +125,9 @@ pub(crate) fn matmul<T: MatMul>(
     };
     if parallel && !shared {
         let per_piece = (PARALLEL / 4 / (m * k * n + OVERHEAD)).max(1);
-        out.par_chunks_mut(m * n).with_min_len(per_piece).enumerate().for_each(|(index, out)| one(index, out));
+        super::parallel::for_chunks(out, per_piece * m * n, &|start, out| {
+            out.chunks_mut(m * n).enumerate().for_each(|(index, out)| one(start / (m * n) + index, out));
+        });
     } else {
         out.chunks_mut(m * n).enumerate().for_each(|(index, out)| one(index, out));
     }
@@ -203,7 +204,7 @@ impl MatMul for i64 {
             }
         };
         if parallel {
-            out.par_chunks_mut(n).enumerate().for_each(|(i, out)| row(i, out));
+            super::parallel::for_chunks(out, n, &|start, out| row(start / n, out));
         } else {
             out.chunks_mut(n).enumerate().for_each(|(i, out)| row(i, out));
         }

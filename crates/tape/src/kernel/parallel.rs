@@ -1,6 +1,5 @@
 //! Splitting an output between threads, and when that is allowed.
 
-use rayon::prelude::*;
 use std::cell::Cell;
 use std::marker::PhantomData;
 
@@ -36,13 +35,70 @@ pub(crate) fn allowed() -> bool {
     rayon::current_num_threads() > 1 && (LOCKS.get() == 0 || rayon::current_thread_index().is_none())
 }
 
+/// Runs both, on two threads if the pool has one to spare.
+///
+/// The machinery of threads is compiled once and reached through pointers: compiled anew for every kernel
+/// it would be a sixth of the library.
+#[inline]
+pub(crate) fn join<A: Send, B: Send>(left: impl FnOnce() -> A + Send, right: impl FnOnce() -> B + Send) -> (A, B) {
+    let (mut left, mut right) = (Some(left), Some(right));
+    let (mut a, mut b) = (None, None);
+    join_dyn(&mut || a = left.take().map(|left| left()), &mut || b = right.take().map(|right| right()));
+    match (a, b) {
+        (Some(a), Some(b)) => (a, b),
+        _ => unreachable!("both sides were run"),
+    }
+}
+
+fn join_dyn(left: &mut (dyn FnMut() + Send), right: &mut (dyn FnMut() + Send)) {
+    rayon::join(left, right);
+}
+
 /// Runs `work` on pieces of `chunk` elements of `out`, with the position of their first element, on
-/// several threads. The work is behind a pointer: the machinery of threads is compiled once per element
-/// type, not once per kernel.
+/// several threads.
 pub(crate) fn for_chunks<U: Send>(out: &mut [U], chunk: usize, work: &(dyn Fn(usize, &mut [U]) + Sync)) {
     if allowed() {
-        out.par_chunks_mut(chunk).enumerate().for_each(|(number, out)| work(number * chunk, out));
+        halve(out, chunk, 0, work);
     } else {
         out.chunks_mut(chunk).enumerate().for_each(|(number, out)| work(number * chunk, out));
+    }
+}
+
+fn halve<U: Send>(out: &mut [U], chunk: usize, first: usize, work: &(dyn Fn(usize, &mut [U]) + Sync)) {
+    if out.len() <= chunk {
+        if !out.is_empty() {
+            work(first, out);
+        }
+        return;
+    }
+    let left = out.len().div_ceil(chunk).div_ceil(2) * chunk;
+    let (a, b) = out.split_at_mut(left);
+    join(|| halve(a, chunk, first, work), || halve(b, chunk, first + left, work));
+}
+
+/// [`for_chunks`] of two outputs of one length.
+pub(crate) fn for_chunks2<U: Send, V: Send>(
+    outs: (&mut [U], &mut [V]),
+    chunk: usize,
+    work: &(dyn Fn(usize, &mut [U], &mut [V]) + Sync),
+) {
+    fn halve<U: Send, V: Send>(
+        (u, v): (&mut [U], &mut [V]),
+        chunk: usize,
+        first: usize,
+        work: &(dyn Fn(usize, &mut [U], &mut [V]) + Sync),
+    ) {
+        if u.len() <= chunk {
+            return work(first, u, v);
+        }
+        let left = u.len().div_ceil(chunk).div_ceil(2) * chunk;
+        let ((a, b), (c, d)) = (u.split_at_mut(left), v.split_at_mut(left));
+        join(|| halve((a, c), chunk, first, work), || halve((b, d), chunk, first + left, work));
+    }
+    if allowed() {
+        halve(outs, chunk, 0, work);
+    } else {
+        let pieces = outs.0.chunks_mut(chunk).zip(outs.1.chunks_mut(chunk)).enumerate();
+        pieces.for_each(|(number, (u, v))| work(number * chunk, u, v));
     }
 }

@@ -15,7 +15,6 @@ pub(crate) use combine::{All, Any, Combine, Largest, Number, Prefer, Smallest, S
 pub(crate) use combine::{CountNonzero, Max, Min, Prod};
 
 use super::Strided;
-use rayon::prelude::*;
 use smallvec::SmallVec;
 
 /// Elements from which a second thread wins over its wake-up.
@@ -38,14 +37,11 @@ type Dims = SmallVec<[Dim; 6]>;
 /// # Panics
 /// If `out` does not have one element per index of the kept dimensions.
 pub(crate) fn reduce<C: Combine>(x: Strided<'_, C::In>, reduced: &[bool], out: &mut [C::Out]) {
-    let (kept, mut gone) = split_dims(x.shape, x.strides, reduced, out.len());
+    let (kept, gone) = split_dims(x.shape, x.strides, reduced, out.len());
     if out.is_empty() || x.numel() == 0 {
         out.fill(C::START);
         return;
     }
-    // Reductions commute, so their dimensions are walked in the order of memory.
-    gone.sort_by_key(|dim| std::cmp::Reverse(dim.stride));
-    let gone = merge(&gone);
     let parallel = x.numel() >= PARALLEL && crate::kernel::parallel::allowed();
     match (gone.last(), kept.last()) {
         (None, _) => columns::reduce::<C>(x.data, &kept, &[Dim { size: 1, stride: 0 }], parallel, out),
@@ -64,7 +60,7 @@ pub(crate) fn reduce_all<C: Combine>(x: Strided<'_, C::In>) -> C::Out {
     out[0]
 }
 
-/// The kept dimensions, merged, and the reduced ones.
+/// The kept dimensions and the reduced ones, both merged.
 fn split_dims(shape: &[usize], strides: &[usize], reduced: &[bool], results: usize) -> (Dims, Dims) {
     assert!(
         shape.len() == strides.len() && shape.len() == reduced.len(),
@@ -82,7 +78,9 @@ fn split_dims(shape: &[usize], strides: &[usize], reduced: &[bool], results: usi
         results == expected,
         "reduce: output of {results} elements for {expected} results of {shape:?}; allocate one per result"
     );
-    (merge(&kept), gone)
+    // Reductions commute, so their dimensions are walked in the order of memory.
+    gone.sort_by_key(|dim| std::cmp::Reverse(dim.stride));
+    (merge(&kept), merge(&gone))
 }
 
 /// Drops dimensions of size one, and joins neighbours that are one dimension in memory.
@@ -121,7 +119,7 @@ fn count(dims: &[Dim]) -> usize {
 /// Runs `work` on pieces of `len` elements with their numbers, on several threads if `parallel`.
 fn pieces<T: Send>(out: &mut [T], len: usize, parallel: bool, work: impl Fn(usize, &mut [T]) + Sync) {
     if parallel && out.len() > len {
-        out.par_chunks_mut(len).enumerate().for_each(|(index, out)| work(index, out));
+        super::parallel::for_chunks(out, len, &|start, out| work(start / len, out));
     } else {
         out.chunks_mut(len).enumerate().for_each(|(index, out)| work(index, out));
     }

@@ -109,8 +109,14 @@ pub(crate) fn dispatch<K: Kernel>(kernel: K) -> K::Output {
         // SAFETY: `best` answers `Avx2` only after detecting every feature `run_avx2` enables.
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => unsafe { run_avx2(kernel) },
-        Level::Baseline => kernel.run(),
+        Level::Baseline => run_baseline(kernel),
     }
+}
+
+/// Old processors only come here: out of the way of those who do not.
+#[cfg_attr(target_arch = "x86_64", cold, inline(never))]
+fn run_baseline<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run()
 }
 
 #[cfg(target_arch = "x86_64")]

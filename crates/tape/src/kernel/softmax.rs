@@ -9,7 +9,6 @@ use super::axis::Axis;
 use super::simd::{Kernel, dispatch};
 use super::vmath::VMath;
 use crate::Float;
-use rayon::prelude::*;
 
 const LANES: usize = 16;
 /// Up to this length adjacent lines are transposed into lanes; longer ones fill the lanes themselves.
@@ -253,8 +252,7 @@ pub(crate) fn along<T: Float, F: Along<T>>(axis: Axis, a: &[T], b: &[T], out: &m
     }
     let blocks = (GRAIN / (len * lines)).max(1);
     let blocks = if lines == 1 && len <= SHORT { blocks.next_multiple_of(LANES) } else { blocks };
-    let pieces = out.par_chunks_mut(blocks * lines * out_len).enumerate();
-    pieces.for_each(|(piece, out)| work((piece * blocks, out)));
+    super::parallel::for_chunks(out, blocks * lines * out_len, &|start, out| work((start / (lines * out_len), out)));
 }
 
 /// A tile for lines of `len`, and one for the second operand if there is one.

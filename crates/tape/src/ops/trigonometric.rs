@@ -9,7 +9,6 @@ use crate::kernel::vmath::VMath;
 use crate::op::{fused2, map, promoted, zip};
 use crate::storage::build;
 use crate::{DType, Float, Tensor};
-use rayon::prelude::*;
 use std::marker::PhantomData;
 
 elementary! {
@@ -152,8 +151,9 @@ fn angles_of<T: VMath + Float, A: Angle>(x: &[T], scale: Option<&[T]>, out: &mut
     if out.len() < PARALLEL || !crate::kernel::parallel::allowed() {
         return dispatch(Angles::<T, A> { x, scale, out, function: PhantomData });
     }
-    out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).enumerate().for_each(|(chunk, (out, x))| {
-        let scale = scale.map(|scale| &scale[chunk * CHUNK..][..out.len()]);
+    crate::kernel::parallel::for_chunks(out, CHUNK, &|start, out| {
+        let scale = scale.map(|scale| &scale[start..start + out.len()]);
+        let x = &x[start..start + out.len()];
         dispatch(Angles::<T, A> { x, scale, out, function: PhantomData });
     });
 }

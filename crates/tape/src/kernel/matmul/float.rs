@@ -3,10 +3,10 @@
 
 use super::{MatMul, Matrix, Product};
 use crate::Float;
+use crate::kernel::parallel::for_chunks;
 use crate::kernel::simd::{Kernel, dispatch};
 use crate::vector;
 use gemm::{Parallelism, gemm};
-use rayon::prelude::*;
 use smallvec::SmallVec;
 
 /// Up to this many terms per element, an own loop beats packing for `gemm`.
@@ -97,7 +97,7 @@ fn cut_terms<T: Float>(product: Product<'_, T>, out: &mut [T]) {
     // The longer side of a partial product is the dense one: it fills the vector registers.
     let strides = if m > n { [1, m] } else { [n, 1] };
     let mut partial = vec![T::ZERO; pieces * m * n];
-    let compute = |(piece, out): (usize, &mut [T])| {
+    let compute = |piece: usize, out: &mut [T]| {
         let (from, to) = (k * piece / pieces, k * (piece + 1) / pieces);
         let a = Matrix { data: &a.data[from * a.col_stride..], ..a };
         let b = Matrix { data: &b.data[from * b.row_stride..], ..b };
@@ -109,9 +109,9 @@ fn cut_terms<T: Float>(product: Product<'_, T>, out: &mut [T]) {
         }
     };
     if parallel {
-        partial.par_chunks_mut(m * n).enumerate().for_each(compute);
+        for_chunks(&mut partial, m * n, &|start, out| compute(start / (m * n), out));
     } else {
-        partial.chunks_mut(m * n).enumerate().for_each(compute);
+        partial.chunks_mut(m * n).enumerate().for_each(|(piece, out)| compute(piece, out));
     }
     let mut left = pieces;
     while left > 1 {
@@ -144,14 +144,14 @@ fn few_terms<T: Float>(product: Product<'_, T>, out: &mut [T]) {
         Matrix { data: &packed, row_stride: n, col_stride: 1 }
     };
     let rows = (GRAIN / n).max(1);
-    let piece = |(index, out): (usize, &mut [T])| {
-        let a = Matrix { data: &a.data[index * rows * a.row_stride..], ..a };
+    let piece = |start: usize, out: &mut [T]| {
+        let a = Matrix { data: &a.data[start / n * a.row_stride..], ..a };
         dispatch(Rows { k, n, a, b, accumulate, out });
     };
     if parallel {
-        out.par_chunks_mut(rows * n).enumerate().for_each(piece);
+        for_chunks(out, rows * n, &piece);
     } else {
-        piece((0, out));
+        piece(0, out);
     }
 }
 
@@ -207,8 +207,8 @@ fn matrix_vector<T: Float>(product: Product<'_, T>, out: &mut [T]) {
     };
     let dots = a.col_stride == 1;
     let per_piece = if dots { (4 * GRAIN / k).max(1) } else { GRAIN / 4 };
-    let piece = |(index, out): (usize, &mut [T])| {
-        let a = &a.data[index * per_piece * product.a.row_stride..];
+    let piece = |start: usize, out: &mut [T]| {
+        let a = &a.data[start * product.a.row_stride..];
         if dots {
             dispatch(Dots { a, row_stride: product.a.row_stride, x, accumulate, out });
         } else {
@@ -216,9 +216,9 @@ fn matrix_vector<T: Float>(product: Product<'_, T>, out: &mut [T]) {
         }
     };
     if parallel {
-        out.par_chunks_mut(per_piece).enumerate().for_each(piece);
+        for_chunks(out, per_piece, &piece);
     } else {
-        out.chunks_mut(per_piece).enumerate().for_each(piece);
+        out.chunks_mut(per_piece).enumerate().for_each(|(index, out)| piece(index * per_piece, out));
     }
 }
 

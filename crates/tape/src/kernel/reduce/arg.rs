@@ -4,7 +4,6 @@ use super::rows::fold_row;
 use super::{Dim, Dims, GRAIN, Number, PARALLEL, Prefer, offset};
 use crate::kernel::Strided;
 use crate::kernel::simd::{Kernel, dispatch};
-use rayon::prelude::*;
 use std::marker::PhantomData;
 
 /// Results that are looked for side by side.
@@ -38,8 +37,7 @@ pub(crate) fn arg_reduce<P: Prefer, T: Number>(x: Strided<'_, T>, dim: usize, va
     let lane = kept.last().copied().unwrap_or(Dim { size: 1, stride: 0 });
     let side_by_side = lane.size > 1 && lane.stride < along.stride;
     let len = (GRAIN / along.size).max(1);
-    let piece = |(piece, (values, indices)): (usize, (&mut [T], &mut [i64]))| {
-        let first = piece * len;
+    let piece = |first: usize, values: &mut [T], indices: &mut [i64]| {
         if !side_by_side {
             for (i, (value, index)) in values.iter_mut().zip(indices).enumerate() {
                 let x = &x.data[offset(first + i, &kept)..];
@@ -60,9 +58,9 @@ pub(crate) fn arg_reduce<P: Prefer, T: Number>(x: Strided<'_, T>, dim: usize, va
         }
     };
     if parallel && results > len {
-        values.par_chunks_mut(len).zip(indices.par_chunks_mut(len)).enumerate().for_each(piece);
+        crate::kernel::parallel::for_chunks2((values, indices), len, &piece);
     } else {
-        values.chunks_mut(len).zip(indices.chunks_mut(len)).enumerate().for_each(piece);
+        piece(0, values, indices);
     }
 }
 

@@ -89,7 +89,7 @@ impl<T: Copy + Sync> Block<'_, T> {
         let mid = from + (to - from).div_ceil(FEW).div_ceil(2) * FEW;
         let halves = (|| self.range::<C>(from, mid, width), || self.range::<C>(mid, to, width));
         let (mut left, right) = if self.parallel && (to - from) * width > 2 * GRAIN {
-            rayon::join(halves.0, halves.1)
+            crate::kernel::parallel::join(halves.0, halves.1)
         } else {
             (halves.0(), halves.1())
         };

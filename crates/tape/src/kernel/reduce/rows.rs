@@ -86,8 +86,11 @@ impl<T: Copy + Sync> LongRows<'_, T> {
         left: impl FnOnce() -> C::Out + Send,
         right: impl FnOnce() -> C::Out + Send,
     ) -> C::Out {
-        let (left, right) =
-            if self.parallel && elements > 2 * GRAIN { rayon::join(left, right) } else { (left(), right()) };
+        let (left, right) = if self.parallel && elements > 2 * GRAIN {
+            crate::kernel::parallel::join(left, right)
+        } else {
+            (left(), right())
+        };
         C::join(left, right)
     }
 }
