@@ -208,10 +208,14 @@ impl GradCheck {
 /// What is checked: several outputs, computed with recording on.
 type Function<'a> = &'a dyn Fn(&[Tensor]) -> Result<Vec<Tensor>, Error>;
 
-/// Fresh leaves with the inputs' values; those of dtype `F64` require gradients.
+/// Fresh leaves with the inputs' values; those of dtype `F64` require gradients. Inputs with gaps in memory
+/// are replaced by such.
 fn variables(inputs: &[&Tensor]) -> Vec<Tensor> {
     let leaf = |x: &&Tensor| {
-        let copy = no_grad(|| x.detach().copy());
+        let copy = no_grad(|| {
+            let x = x.detach();
+            if x.is_contiguous() { x.copy() } else { Tensor::stack(&[&x, &x], -1).select(-1, 0).detach() }
+        });
         if copy.dtype() == DType::F64 { copy.requires_grad_(true) } else { copy }
     };
     inputs.iter().map(leaf).collect()

@@ -73,7 +73,7 @@ mod tensor;
 
 pub use autograd::{
     BackwardOptions, Context, EnableGradGuard, Function, Grad, GradAllowUnused, HookHandle, MultiFunction, NoGradGuard,
-    Tensors, checkpoint, enable_grad, grad, is_grad_enabled, no_grad,
+    Tensors, checkpoint, enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled,
 };
 pub use buffer::empty_cache;
 pub use dtype::{DType, Element, Float, Scalar};

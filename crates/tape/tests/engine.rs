@@ -523,3 +523,31 @@ fn a_view_of_the_same_shape_is_a_constant_where_nothing_is_recorded() {
 fn fractions_are_not_cut_off_in_place() {
     Tensor::from([1i64, 2]).add_(0.5);
 }
+
+#[test]
+fn hooks_after_accumulation_see_all_gradients() {
+    let (x, y) = (Tensor::from([1.0]).requires_grad_(true), Tensor::from([2.0]).requires_grad_(true));
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (log, other) = (Arc::clone(&seen), y.clone());
+    let handle = x.register_post_accumulate_grad_hook(move |x| {
+        let of = |t: &Tensor| t.grad().expect("written before the hooks run").item();
+        log.lock().unwrap().push((of(x), of(&other)));
+    });
+    (&x * &y).sum().backward().unwrap();
+    (&x * &y).sum().backward().unwrap();
+    handle.remove();
+    (&x * &y).sum().backward().unwrap();
+    assert_eq!(*seen.lock().unwrap(), [(2.0, 1.0), (4.0, 2.0)]);
+    // `grad` leaves `.grad` and its hooks alone.
+    let called = Arc::clone(&seen);
+    x.register_post_accumulate_grad_hook(move |_| called.lock().unwrap().clear());
+    grad((&x * &y).sum(), &x).compute().unwrap();
+    assert_eq!(seen.lock().unwrap().len(), 2);
+}
+
+#[test]
+#[should_panic(expected = "post accumulate grad hooks cannot be registered on non-leaf tensors")]
+fn hooks_after_accumulation_belong_to_leaves() {
+    let x = Tensor::from([1.0]).requires_grad_(true);
+    (&x * 2.0).register_post_accumulate_grad_hook(|_| {});
+}

@@ -359,15 +359,19 @@ impl Pass {
     /// Leaves come last and all together: a pass that fails has changed no gradient.
     fn finish_leaves(mut self) -> Result<(), Error> {
         let create_graph = self.options.create_graph;
-        let mut finished = SmallVec::<[(Tensor, Tensor); 8]>::new();
+        let mut finished = SmallVec::<[(Tensor, Option<Tensor>); 8]>::new();
         for index in std::mem::take(&mut self.lists.leaves) {
             let slot = &mut self.lists.slots[index as usize];
             let (Some(grad), Target::Leaf(leaf)) = (slot.grads[0].take(), &slot.target) else { continue };
-            finished.push((leaf.clone(), run_leaf_hooks(leaf, grad, create_graph)?));
+            finished.push((leaf.clone(), Some(run_leaf_hooks(leaf, grad, create_graph)?)));
         }
         with_grad_mode(create_graph, || {
-            for (leaf, grad) in finished {
-                leaf.leaf_state().accumulate(&leaf, grad, create_graph);
+            for (leaf, grad) in &mut finished {
+                let grad = grad.take().expect("each gradient is accumulated once");
+                leaf.leaf_state().accumulate(leaf, grad, create_graph);
+            }
+            for (leaf, _) in finished {
+                leaf.leaf_state().afterwards.show(&leaf);
             }
         });
         Ok(())

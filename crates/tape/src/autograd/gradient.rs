@@ -41,6 +41,9 @@ impl BackwardOptions {
     }
 
     /// Records the backward pass itself, so that gradients have gradients.
+    ///
+    /// A leaf's `.grad` then holds a graph that holds the leaf, and neither is freed before the gradient is
+    /// cleared with `set_grad(None)`. [`grad()`], which leaves `.grad` alone, has no such cycle.
     pub fn create_graph(mut self, create_graph: bool) -> Self {
         self.create_graph = create_graph;
         self

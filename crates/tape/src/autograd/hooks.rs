@@ -20,6 +20,14 @@ impl HookList {
         hooks.iter().fold(grad, |grad, hook| hook(&grad).unwrap_or(grad))
     }
 
+    /// Shows `tensor` to all hooks; what they return is of no interest.
+    pub fn show(&self, tensor: &Tensor) {
+        let hooks: Vec<Hook> = self.lock().iter().map(|(_, hook)| Arc::clone(hook)).collect();
+        for hook in hooks {
+            hook(tensor);
+        }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(u64, Hook)>> {
         self.hooks.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(crate) struct Leaf {
     grad: Mutex<Option<Tensor>>,
     pub hooks: Arc<HookList>,
+    /// Run after the gradient has changed.
+    pub afterwards: Arc<HookList>,
     /// Replaces `Inner::origin` once `Inner::rebased` is set.
     history: Mutex<Option<Edge>>,
 }
@@ -193,6 +195,42 @@ impl Tensor {
             None => panic!("register_hook: cannot register a hook on a tensor that doesn't require gradient"),
             Some(Edge::Leaf(leaf)) => leaf.leaf_state().hooks.add(hook),
             Some(Edge::Node(node, output)) => node.hooks.get_or_init(Box::default).list(output).add(hook),
+        }
+    }
+
+    /// Calls `hook` with this leaf after a backward pass has added to its gradient: the place to use a
+    /// gradient as soon as it is there, and to drop it. Hooks run in order of registration, after the pass has
+    /// written the gradients of all leaves.
+    ///
+    /// ```
+    /// # use tape::{Tensor, no_grad};
+    /// let x = Tensor::from([1.0, 2.0]).requires_grad_(true);
+    /// x.register_post_accumulate_grad_hook(|x| {
+    ///     let gradient = x.grad().expect("just accumulated");
+    ///     no_grad(|| x.sub_(gradient * 0.5));
+    ///     x.set_grad(None);
+    /// });
+    /// x.square().sum().backward()?;
+    /// assert_eq!(x.to_vec::<f64>(), [0.0, 0.0]);
+    /// # Ok::<(), tape::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If the tensor is not a leaf that requires gradients.
+    #[track_caller]
+    pub fn register_post_accumulate_grad_hook(&self, hook: impl Fn(&Tensor) + Send + Sync + 'static) -> HookHandle {
+        match self.edge() {
+            Some(Edge::Leaf(leaf)) => leaf.leaf_state().afterwards.add(Arc::new(move |leaf| {
+                hook(leaf);
+                None
+            })),
+            Some(Edge::Node(..)) => panic!(
+                "register_post_accumulate_grad_hook: post accumulate grad hooks cannot be registered on non-leaf tensors; \
+                 use register_hook, or detach() the tensor"
+            ),
+            None => panic!(
+                "register_post_accumulate_grad_hook: cannot register a hook on a tensor that doesn't require gradient"
+            ),
         }
     }
 

@@ -68,6 +68,19 @@ pub fn enable_grad<R>(body: impl FnOnce() -> R) -> R {
     with_grad_mode(true, body)
 }
 
+/// Runs `body` with recording on or off, as the argument says: [`enable_grad`] or [`no_grad`].
+///
+/// ```
+/// use tape::{Tensor, set_grad_enabled};
+/// let x = Tensor::from([1.0]).requires_grad_(true);
+/// for training in [true, false] {
+///     assert_eq!(set_grad_enabled(training, || &x * 2.0).requires_grad(), training);
+/// }
+/// ```
+pub fn set_grad_enabled<R>(enabled: bool, body: impl FnOnce() -> R) -> R {
+    with_grad_mode(enabled, body)
+}
+
 /// [`no_grad`] for the rest of a scope.
 ///
 /// ```
