@@ -9,7 +9,7 @@ use approx::{AbsDiffEq, RelativeEq, UlpsEq};
 
 /// Whether `close` holds for every pair of elements, as `f64`.
 fn all(a: &Tensor, b: &Tensor, close: impl Fn(f64, f64) -> bool) -> bool {
-    a.shape() == b.shape() && a.dtype() == b.dtype() && {
+    a.sizes() == b.sizes() && a.dtype() == b.dtype() && {
         let (a, b) = (a.detach().double().to_vec::<f64>(), b.detach().double().to_vec::<f64>());
         a.iter().zip(&b).all(|(&a, &b)| close(a, b))
     }

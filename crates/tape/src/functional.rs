@@ -286,13 +286,13 @@ impl Derivatives {
         let name = "batch_jacobian";
         let inputs = self.stand_ins(name, &[x])?;
         let output = enable_grad(|| function(&inputs[0]));
-        let batch = x.shape().first().copied();
-        if batch.is_none() || output.shape().first().copied() != batch {
+        let batch = x.sizes().first().copied();
+        if batch.is_none() || output.sizes().first().copied() != batch {
             return Err(Error::Functional(format!(
                 "batch_jacobian: the first dimension numbers the rows of the batch, but the input has shape {:?} and the \
                  output {:?}; return one row for each row",
-                x.shape(),
-                output.shape()
+                x.sizes(),
+                output.sizes()
             )));
         }
         let rows = output.numel().checked_div(output.size(0)).unwrap_or(0);
@@ -300,10 +300,10 @@ impl Derivatives {
         for row in 0..rows {
             let mut direction = vec![0.0; output.numel()];
             direction.iter_mut().skip(row).step_by(rows).for_each(|entry| *entry = 1.0);
-            let direction = Tensor::from_vec(direction, output.shape()).to_dtype(output.dtype());
+            let direction = Tensor::from_vec(direction, output.sizes()).to_dtype(output.dtype());
             columns.push(self.gradients(name, &output, &inputs, Some(&direction), self.create_graph, true)?.remove(0));
         }
-        let shape: Vec<usize> = output.shape().iter().chain(&x.shape()[1..]).copied().collect();
+        let shape: Vec<usize> = output.sizes().iter().chain(&x.sizes()[1..]).copied().collect();
         if columns.is_empty() {
             return Ok(Tensor::zeros(shape, x.dtype()));
         }
@@ -412,14 +412,14 @@ impl Derivatives {
         for element in 0..output.numel() {
             let mut direction = vec![0.0; output.numel()];
             direction[element] = 1.0;
-            let direction = Tensor::from_vec(direction, output.shape()).to_dtype(output.dtype());
+            let direction = Tensor::from_vec(direction, output.sizes()).to_dtype(output.dtype());
             let gradients = self.gradients(name, output, inputs, Some(&direction), create_graph, true)?;
             for (rows, gradient) in rows.iter_mut().zip(gradients) {
                 rows.push(gradient);
             }
         }
         let block = |(rows, input): (Vec<Tensor>, &Tensor)| {
-            let shape: Vec<usize> = output.shape().iter().chain(input.shape()).copied().collect();
+            let shape: Vec<usize> = output.sizes().iter().chain(input.sizes()).copied().collect();
             if rows.is_empty() {
                 return Tensor::zeros(shape, input.dtype());
             }
@@ -435,7 +435,7 @@ impl Derivatives {
 }
 
 fn reshaped(tensor: &Tensor, shape: &[usize]) -> Tensor {
-    if tensor.shape() == shape { tensor.clone() } else { tensor.reshape(shape) }
+    if tensor.sizes() == shape { tensor.clone() } else { tensor.reshape(shape) }
 }
 
 fn one_element(name: &str, value: Tensor) -> Result<Tensor, Error> {
@@ -445,18 +445,18 @@ fn one_element(name: &str, value: Tensor) -> Result<Tensor, Error> {
     Err(Error::Functional(format!(
         "{name}: The Tensor returned by the function given to {name} should contain a single element, but its shape is \
          {:?}; reduce it with sum() or mean()",
-        value.shape()
+        value.sizes()
     )))
 }
 
 fn same_shape(name: &str, vector: &str, wanted: &str, v: &Tensor, reference: &Tensor) -> Result<(), Error> {
-    if v.shape() == reference.shape() {
+    if v.sizes() == reference.sizes() {
         return Ok(());
     }
     Err(Error::Functional(format!(
         "{name}: {vector} has invalid size: should be {:?} (the shape of {wanted}) but got {:?}",
-        reference.shape(),
-        v.shape()
+        reference.sizes(),
+        v.sizes()
     )))
 }
 

@@ -1,6 +1,7 @@
 //! Shapes: conversion from what a user writes, dimension numbers, broadcasting.
 
 use smallvec::SmallVec;
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 /// Dimensions that a list keeps inline.
@@ -8,7 +9,7 @@ const INLINE: usize = 4;
 
 /// Dimension sizes or strides, kept inline up to four dimensions. A `SmallVec` whose copies are plain
 /// memory copies: every operation makes several.
-#[derive(Debug, PartialEq, Eq, Default)]
+#[derive(Debug, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Dims(SmallVec<[usize; INLINE]>);
 
 impl Dims {
@@ -100,8 +101,83 @@ impl FromIterator<usize> for Dims {
 /// assert_eq!(Tensor::zeros(4, DType::F32).shape(), [4]);
 /// assert_eq!(Tensor::zeros((), DType::F32).dim(), 0);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Shape(pub(crate) Dims);
+
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Shapes compare with whatever else lists sizes, from both sides.
+macro_rules! shape_compares {
+    ($([$($generics:tt)*] $type:ty;)+) => {$(
+        impl<$($generics)*> PartialEq<$type> for Shape {
+            fn eq(&self, other: &$type) -> bool {
+                self[..] == other[..]
+            }
+        }
+        impl<$($generics)*> PartialEq<Shape> for $type {
+            fn eq(&self, other: &Shape) -> bool {
+                self[..] == other[..]
+            }
+        }
+    )+};
+}
+shape_compares! {
+    [const N: usize] [usize; N];
+    [const N: usize] &[usize; N];
+    [] [usize];
+    [] &[usize];
+    [] Vec<usize>;
+}
+
+impl AsRef<[usize]> for Shape {
+    fn as_ref(&self) -> &[usize] {
+        self
+    }
+}
+
+impl IntoIterator for Shape {
+    type Item = usize;
+    type IntoIter = smallvec::IntoIter<[usize; INLINE]>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Shape {
+    type Item = &'a usize;
+    type IntoIter = std::slice::Iter<'a, usize>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl From<Shape> for Vec<usize> {
+    fn from(shape: Shape) -> Vec<usize> {
+        shape.to_vec()
+    }
+}
+
+impl From<&Shape> for Shape {
+    fn from(shape: &Shape) -> Shape {
+        shape.clone()
+    }
+}
+
+impl From<Shape> for Ints {
+    fn from(shape: Shape) -> Ints {
+        Ints::from(&shape[..])
+    }
+}
+
+impl From<&Shape> for Ints {
+    fn from(shape: &Shape) -> Ints {
+        Ints::from(&shape[..])
+    }
+}
 
 impl Deref for Shape {
     type Target = [usize];
@@ -361,6 +437,21 @@ pub(crate) fn infer_sizes(op: &str, sizes: &[isize], from: &[usize]) -> Dims {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{DType, Tensor};
+
+    #[test]
+    fn a_shape_compares_and_converts_like_a_list() {
+        let shape = Tensor::zeros([2, 3], DType::F32).shape();
+        assert!(shape == [2, 3] && [2, 3] == shape && shape == &[2, 3] && shape == vec![2, 3]);
+        assert!(shape != [3, 2] && shape != [2] && &[2, 3][..] == shape && shape == &[2, 3][..]);
+        let [rows, columns] = shape[..] else { panic!("two sizes") };
+        assert_eq!((rows, columns, format!("{shape:?}")), (2, 3, "[2, 3]".into()));
+        assert_eq!(shape.clone().into_iter().sum::<usize>(), 5);
+        assert_eq!((&shape).into_iter().max(), Some(&3));
+        assert_eq!(Tensor::ones(6, DType::F32).reshape(&shape).shape(), shape);
+        assert_eq!(Tensor::ones(&shape, DType::F32).reshape(Tensor::zeros(6, DType::F32).shape()).shape(), [6]);
+        assert_eq!(Vec::from(shape), [2, 3]);
+    }
 
     #[test]
     fn broadcasting_follows_the_trailing_dimensions() {

@@ -235,12 +235,12 @@ mod tests {
         let strategy = tensor().dims(1..=2).sizes(0..=3).values(1.0..2.0).away_from(1.5, 0.1);
         let all = draws(strategy.clone());
         for x in &all {
-            assert!((1..=2).contains(&x.dim()) && x.shape().iter().all(|size| *size <= 3));
+            assert!((1..=2).contains(&x.dim()) && x.sizes().iter().all(|size| *size <= 3));
             assert!(x.to_vec::<f64>().iter().all(|v| (1.0..2.0).contains(v) && (v - 1.5).abs() >= 0.1 - 1e-12));
         }
         assert!(all.iter().any(|x| x.numel() == 0) && all.iter().any(|x| x.numel() > 4));
         let fixed = draws(tensor().shape([2, 3]).dtype(DType::F32).requires_grad());
-        assert!(fixed.iter().all(|x| x.shape() == [2, 3] && x.dtype() == DType::F32 && x.requires_grad()));
+        assert!(fixed.iter().all(|x| x.sizes() == [2, 3] && x.dtype() == DType::F32 && x.requires_grad()));
         assert!(draws(tensor().dtype(DType::I64)).iter().any(|x| x.to_vec::<i64>().contains(&-2)));
         assert!(draws(tensor().dtype(DType::Bool)).iter().any(|x| x.any().item() == 1.0));
     }
@@ -271,6 +271,6 @@ mod tests {
         let too_long = |x: Tensor| if x.numel() < 3 { Ok(()) } else { Err(TestCaseError::fail("long")) };
         let failure = runner.run(&tensor().dims(1..=1).sizes(0..=9), too_long).unwrap_err();
         let proptest::test_runner::TestError::Fail(_, smallest) = failure else { panic!("{failure}") };
-        assert_eq!(smallest.shape(), [3]);
+        assert_eq!(smallest.sizes(), [3]);
     }
 }

@@ -10,7 +10,7 @@ use crate::autograd::{Edge, Leaf, Node};
 use crate::buffer::Buffer;
 use crate::kernel::parallel::Locked;
 use crate::kernel::{Strided, StridedMut, is_row_major};
-use crate::shape::{Dims, row_major};
+use crate::shape::{Dims, Shape, row_major};
 use crate::storage::Storage;
 use crate::{DType, Element};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -141,14 +141,28 @@ impl Tensor {
         self
     }
 
-    /// Sizes of the dimensions.
+    /// Sizes of the dimensions, as a value that outlives the tensor. It reads as a slice and compares with
+    /// arrays; [`sizes`](Tensor::sizes) borrows them.
     ///
     /// ```
     /// # use tape::{DType, Tensor};
     /// assert_eq!(Tensor::zeros([2, 3], DType::F32).shape(), [2, 3]);
     /// ```
     #[inline]
-    pub fn shape(&self) -> &[usize] {
+    pub fn shape(&self) -> Shape {
+        Shape(self.inner.layout.shape.clone())
+    }
+
+    /// Sizes of the dimensions, borrowed from the tensor: for functions of slices and for patterns.
+    ///
+    /// ```
+    /// # use tape::{DType, Tensor};
+    /// let x = Tensor::zeros([2, 3], DType::F32);
+    /// let [rows, columns] = x.sizes() else { panic!("a matrix is expected") };
+    /// assert_eq!((*rows, *columns), (2, 3));
+    /// ```
+    #[inline]
+    pub fn sizes(&self) -> &[usize] {
         &self.inner.layout.shape
     }
 
@@ -159,19 +173,19 @@ impl Tensor {
     #[track_caller]
     pub fn size(&self, dim: isize) -> usize {
         let index = crate::shape::normalize_dim("size", dim, self.dim());
-        self.shape().get(index).copied().unwrap_or_else(|| panic!("size: a tensor of 0 dimensions has no dim {dim}"))
+        self.sizes().get(index).copied().unwrap_or_else(|| panic!("size: a tensor of 0 dimensions has no dim {dim}"))
     }
 
     /// Number of dimensions.
     #[inline]
     pub fn dim(&self) -> usize {
-        self.shape().len()
+        self.sizes().len()
     }
 
     /// Number of elements.
     #[inline]
     pub fn numel(&self) -> usize {
-        self.shape().iter().product()
+        self.sizes().iter().product()
     }
 
     /// Distance in memory, in elements, between neighbours along each dimension.

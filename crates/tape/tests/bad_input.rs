@@ -290,7 +290,7 @@ const ANY_SHAPE: [Family; 36] = [
     ("unsqueeze", |x| x.unsqueeze(-1)),
     ("transpose", |x| x.transpose(0, -1)),
     ("permute", |x| x.permute((0..x.dim()).rev().collect::<Vec<_>>())),
-    ("expand", |x| x.expand([&[2], x.shape()].concat())),
+    ("expand", |x| x.expand([&[2], x.sizes()].concat())),
     ("repeat", |x| x.repeat([&[2], vec![1; x.dim()].as_slice()].concat())),
     ("stack", |x| Tensor::stack([x, x], 0)),
     ("i of all", |x| x.i(Ellipsis)),

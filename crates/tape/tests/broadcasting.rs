@@ -121,7 +121,7 @@ proptest! {
         for (name, op, _) in ARITHMETIC {
             let (a, b) = (pair[0].leaf(), pair[1].leaf());
             let out = op(&a, &b);
-            let w = weights(out.shape());
+            let w = weights(out.sizes());
             let gradients = grad(&out, [&a, &b]).grad_outputs(w.tensor()).compute().unwrap();
             let partial = |pick: fn((f64, f64)) -> f64| {
                 let derivative = na.zip(nb, |x, y| pick(partials(name, x, y)));
@@ -136,13 +136,13 @@ proptest! {
     fn the_gradient_of_where_goes_to_the_chosen_side(triple in broadcastable::<3>()) {
         let (c, a, b) = (&triple[0], triple[1].leaf(), triple[2].leaf());
         let out = Tensor::where_(&c.tensor().gt(0.0), &a, &b);
-        let w = weights(out.shape());
+        let w = weights(out.sizes());
         (&out * &w.tensor()).sum().backward().unwrap();
-        let chosen = |yes: bool| Naive::from_fn(out.shape(), |i| {
+        let chosen = |yes: bool| Naive::from_fn(out.sizes(), |i| {
             if (c.naive.broadcast_at(i) > 0.0) == yes { w.at(i) } else { 0.0 }
         });
-        assert_close(&a.grad().unwrap(), &sum_to(&chosen(true), a.shape()), 1e-12);
-        assert_close(&b.grad().unwrap(), &sum_to(&chosen(false), b.shape()), 1e-12);
+        assert_close(&a.grad().unwrap(), &sum_to(&chosen(true), a.sizes()), 1e-12);
+        assert_close(&b.grad().unwrap(), &sum_to(&chosen(false), b.sizes()), 1e-12);
     }
 
     #[test]
@@ -154,7 +154,7 @@ proptest! {
             assert_same(&a.sub_(&b).copy_(&b), &pair[1].naive.expand(&expected.shape));
         } else {
             let text = panic_text(|| a.add_(&b));
-            prop_assert!(text.contains(&format!("{:?}", a.shape())), "{}", text);
+            prop_assert!(text.contains(&format!("{:?}", a.sizes())), "{}", text);
             prop_assert!(text.contains(&format!("{:?}", expected.shape)), "{}", text);
             assert_same(&a, &pair[0].naive);
         }
@@ -175,7 +175,7 @@ fn shapes_that_do_not_broadcast_panic_with_both() {
         for (name, op, _) in ARITHMETIC.into_iter().chain(COMPARISONS) {
             let text = panic_text(|| op(&a, &b));
             prop_assert!(text.starts_with(&format!("{name}: ")), "{}", text);
-            for shape in [a.shape(), b.shape()] {
+            for shape in [a.sizes(), b.sizes()] {
                 prop_assert!(text.contains(&format!("{shape:?}")), "{}", text);
             }
         }

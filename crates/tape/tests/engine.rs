@@ -141,9 +141,9 @@ fn broadcasting_sums_gradients_to_the_inputs_shape_and_dtype() {
     let b = Tensor::ones([2, 3, 4], DType::F64).requires_grad_(true);
     (&a * &b).sum().backward().unwrap();
     let (ga, gb) = (a.grad().unwrap(), b.grad().unwrap());
-    assert_eq!((ga.shape(), ga.dtype()), (&[3, 1][..], DType::F32));
+    assert_eq!((ga.sizes(), ga.dtype()), (&[3, 1][..], DType::F32));
     assert_eq!(ga.to_vec::<f32>(), [8.0; 3]);
-    assert_eq!((gb.shape(), gb.dtype()), (&[2, 3, 4][..], DType::F64));
+    assert_eq!((gb.sizes(), gb.dtype()), (&[2, 3, 4][..], DType::F64));
 }
 
 #[test]

@@ -121,7 +121,7 @@ proptest! {
     fn gradients_of_reductions((x, mask, dims) in reduced()) {
         let leaf = x.leaf();
         let sums = leaf.sum_dim(&dims[..], true);
-        let w = Naive::positions(sums.shape()).map(|p| (p * 0.7).sin());
+        let w = Naive::positions(sums.sizes()).map(|p| (p * 0.7).sin());
         (sums * w.tensor()).sum().backward().unwrap();
         assert_close(&leaf.grad().unwrap(), &w.expand(&x.naive.shape), 1e-14);
         if x.naive.data.is_empty() {
@@ -204,7 +204,7 @@ proptest! {
     fn gradients_of_matmul((a, b) in factors()) {
         let (x, y) = (a.leaf(), b.leaf());
         let out = x.matmul(&y);
-        let w = Naive::positions(out.shape()).map(|p| (p * 0.7).sin());
+        let w = Naive::positions(out.sizes()).map(|p| (p * 0.7).sin());
         (out * w.tensor()).sum().backward().unwrap();
         // The product is linear in each factor: d/dx_i is the weighted product with x a unit vector.
         let along = |x: &Naive, i: usize, product: &dyn Fn(&Naive) -> Naive| {
@@ -277,11 +277,11 @@ proptest! {
         let naive: Vec<Naive> = parts.iter().map(|part| part.naive.clone()).collect();
         let joined = Tensor::cat(&leaves[..], dim as isize - naive[0].dim() as isize);
         assert_same(&joined, &naive_cat(&naive, dim));
-        let w = Naive::positions(joined.shape()).map(|p| p + 1.0);
+        let w = Naive::positions(joined.sizes()).map(|p| p + 1.0);
         (joined * w.tensor()).sum().backward().unwrap();
         let mut start = 0;
         for leaf in &leaves {
-            let size = leaf.shape()[dim];
+            let size = leaf.sizes()[dim];
             assert_same(&leaf.grad().unwrap(), &w.slice(dim, start, size, 1));
             start += size;
         }

@@ -52,7 +52,7 @@ fn factors(numel: usize, choices: &mut Choices) -> Vec<usize> {
 
 impl Chain {
     fn new(base: &Tensor) -> Chain {
-        Chain { tensor: base.clone(), at: Naive::positions(base.shape()), shares: true }
+        Chain { tensor: base.clone(), at: Naive::positions(base.sizes()), shares: true }
     }
 
     fn reshaped(&mut self, tensor: Tensor, shape: &[usize]) {
@@ -72,7 +72,7 @@ impl Chain {
         if self.shares {
             if is_affine(&self.at.reshape(&shape)) {
                 let view = self.tensor.view(sizes.clone());
-                assert_eq!(view.shape(), shape);
+                assert_eq!(view.sizes(), shape);
             } else {
                 let text = panic_text(|| self.tensor.view(sizes.clone()));
                 assert!(text.contains("view size is not compatible with input tensor's size and stride"), "{text}");
@@ -246,12 +246,12 @@ proptest! {
 #[test]
 fn nothing_is_repeated_where_there_are_no_elements() {
     let x = Tensor::zeros([1, 0], DType::F64).expand([3, 0]);
-    assert_eq!(x.add_(1.0).copy_(&Tensor::from(2.0)).shape(), [3, 0]);
+    assert_eq!(x.add_(1.0).copy_(&Tensor::from(2.0)).sizes(), [3, 0]);
 }
 
 #[test]
 fn no_elements_are_reshaped_in_every_layout() {
     let x = Tensor::zeros([0, 3, 2], DType::F64).permute([0, 2, 1]);
-    assert_eq!(x.reshape(0).shape(), [0]);
-    assert_eq!(Tensor::zeros([0, 1], DType::F64).expand([0, 3]).reshape([3, 0]).shape(), [3, 0]);
+    assert_eq!(x.reshape(0).sizes(), [0]);
+    assert_eq!(Tensor::zeros([0, 1], DType::F64).expand([0, 3]).reshape([3, 0]).sizes(), [3, 0]);
 }

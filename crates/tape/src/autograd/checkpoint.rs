@@ -139,7 +139,7 @@ impl Region {
                 return Err(Error::ModifiedInPlace {
                     node: "checkpoint",
                     tensor_type: input.dtype().tensor_type(),
-                    shape: input.shape().to_vec(),
+                    shape: input.sizes().to_vec(),
                     index,
                     version,
                     expected,

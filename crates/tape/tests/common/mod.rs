@@ -52,7 +52,7 @@ impl Naive {
     }
 
     pub fn of(x: &Tensor) -> Naive {
-        Naive::new(x.shape(), x.to_dtype(DType::F64).to_vec())
+        Naive::new(x.sizes(), x.to_dtype(DType::F64).to_vec())
     }
 
     pub fn tensor(&self) -> Tensor {
@@ -244,7 +244,7 @@ pub fn broadcastable<const N: usize>() -> impl Strategy<Value = Vec<Laid>> {
 /// The element-by-element comparison: equal (or both NaN) where `tolerance` is 0, else close.
 #[track_caller]
 pub fn assert_close(found: &Tensor, expected: &Naive, tolerance: f64) {
-    assert_eq!(found.shape(), &expected.shape[..], "shapes differ");
+    assert_eq!(found.sizes(), &expected.shape[..], "shapes differ");
     let found = Naive::of(found);
     for (flat, (&a, &b)) in found.data.iter().zip(&expected.data).enumerate() {
         let close = a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= tolerance * (1.0 + b.abs());
