@@ -5,6 +5,7 @@ use crate::autograd::{Gradients, Op, Rule, gradients, saves};
 use crate::shape::{Dims, normalize_dim};
 use crate::tensor::Layout;
 use crate::{DType, Scalar, Tensor};
+use std::ops::Range;
 
 /// A diagonal of the plane of two dimensions, as a last dimension in their place.
 pub(crate) struct Diagonal(Plane);
@@ -38,6 +39,12 @@ impl Op for Diagonal {
             Sample::new(x(&[3, 2]), |x| x[0].trace() * &x[0]),
             Sample::new(x(&[3, 2]), |x| x[0].diag(-1).square()),
             Sample::new(x(&[2, 3, 3]), |x| x[0].triu(0).square() + x[0].tril(-1)),
+            Sample::new(x(&[3, 3]), |x| {
+                let y = x[0].square();
+                let below = y.diagonal(-1, 0, 1);
+                y.mul_(&x[0]);
+                &below * &below
+            }),
             Sample::new(x(&[3, 2]), |x| {
                 let y = x[0].square();
                 y.fill_diagonal_(2.0);
@@ -227,7 +234,7 @@ impl Tensor {
     /// If the tensor has fewer than two dimensions.
     #[track_caller]
     pub fn triu(&self, diagonal: isize) -> Tensor {
-        let mask = self.triangle("triu", |row, column| column - row >= diagonal);
+        let mask = self.triangle("triu", |row, columns| (row + diagonal).clamp(0, columns)..columns);
         fill("triu", &mask, self, true, Scalar::Int(0), "TriuBackward0")
     }
 
@@ -244,18 +251,22 @@ impl Tensor {
     /// If the tensor has fewer than two dimensions.
     #[track_caller]
     pub fn tril(&self, diagonal: isize) -> Tensor {
-        let mask = self.triangle("tril", |row, column| column - row <= diagonal);
+        let mask = self.triangle("tril", |row, columns| 0..(row + diagonal + 1).clamp(0, columns));
         fill("tril", &mask, self, true, Scalar::Int(0), "TrilBackward0")
     }
 
-    /// Which elements of a matrix to keep.
+    /// Which elements of a matrix to keep: in each row, the columns of a range.
     #[track_caller]
-    fn triangle(&self, op: &str, keep: impl Fn(isize, isize) -> bool) -> Tensor {
+    fn triangle(&self, op: &str, kept: impl Fn(isize, isize) -> Range<isize>) -> Tensor {
         let [.., rows, columns] = *self.shape() else {
             panic!("{op}: input tensor must have at least 2 dimensions (shape {:?}); unsqueeze it", self.shape());
         };
-        let marks = (0..rows * columns).map(|at| keep((at / columns) as isize, (at % columns) as isize));
-        Tensor::from_vec(marks.collect::<Vec<bool>>(), [rows, columns])
+        let mut marks = vec![false; rows * columns];
+        for (row, marks) in marks.chunks_exact_mut(columns.max(1)).enumerate() {
+            let kept = kept(row as isize, columns as isize);
+            marks[kept.start as usize..kept.end as usize].fill(true);
+        }
+        Tensor::from_vec(marks, [rows, columns])
     }
 
     /// [`triu`](Tensor::triu) in place. Returns the same tensor.

@@ -236,7 +236,8 @@ impl Term {
     fn arranged(&self, kept: &[Label], merged: [&[Label]; 2]) -> Tensor {
         let groups = kept.iter().chain(merged[0]).chain(merged[1]);
         let place = |label: &Label| self.labels.iter().position(|own| own == label).expect("a label of the term");
-        let tensor = self.tensor.permute(groups.map(place).collect::<Vec<_>>());
+        let order: Vec<usize> = groups.map(place).collect();
+        let tensor = if order.is_sorted() { self.tensor.clone() } else { self.tensor.permute(order) };
         let (first, second) = (kept.len(), kept.len() + merged[0].len());
         let mut shape = Dims::from_slice(&tensor.shape()[..first]);
         shape.push(tensor.shape()[first..second].iter().product());

@@ -35,6 +35,12 @@ impl Op for Unfold {
             Sample::new([spread(&[2, 5], -1.0, 1.0)], |x| x[0].t().unfold(0, 3, 2).square()),
             Sample::new([spread(&[], -1.0, 1.0)], |x| x[0].unfold(0, 1, 1).square()),
             Sample::new([spread(&[3], -1.0, 1.0)], |x| x[0].unfold(0, 0, 1)),
+            Sample::new([spread(&[4], -1.0, 1.0)], |x| {
+                let y = x[0].square();
+                let windows = y.unfold(0, 2, 1);
+                y.mul_(&x[0]);
+                &windows * &windows
+            }),
         ]
     }
 }
@@ -93,7 +99,7 @@ impl Tensor {
     /// All windows of `size` indices of dimension `dim`, `step` apart, as a view: `dim` counts the windows,
     /// `(n - size) / step + 1` of them, and a new last dimension runs within each.
     ///
-    /// Windows that overlap share elements: an in-place change of one changes its neighbours.
+    /// Windows that overlap share elements: change a [`copy`](Tensor::copy) of them, not the view, in place.
     ///
     /// ```
     /// # use tape::Tensor;
