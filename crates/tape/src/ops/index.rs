@@ -294,7 +294,8 @@ impl Tensor {
     }
 
     /// This tensor with `values` at the elements that the index names: [`index_put_`](Tensor::index_put_)
-    /// of a copy, with gradients to both.
+    /// of a copy, with gradients to both. Of several values for one element, without `accumulate`, the last
+    /// one alone gets the gradient (in torch all do).
     ///
     /// ```
     /// # use tape::Tensor;

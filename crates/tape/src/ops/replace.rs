@@ -57,7 +57,8 @@ impl Tensor {
     }
 
     /// This tensor with the slices of dimension `dim` that `index`, a vector, names replaced by those of
-    /// `src`. A slice that is named repeatedly is replaced by the last.
+    /// `src`. A slice that is named repeatedly is replaced by the last; as in torch, all that were meant for it
+    /// get its gradient.
     ///
     /// ```
     /// # use tape::Tensor;

@@ -165,7 +165,8 @@ fn combination<T: Number>(reduce: Reduce) -> (T, fn(T, T) -> T) {
 impl Tensor {
     /// This tensor with values of `src` at the places that `index` names: `out[index[i, j], j] = src[i, j]`
     /// for `dim = 0`, `out[i, index[i, j]] = src[i, j]` for `dim = 1`, and so on. `src` is a tensor at least
-    /// as large as the index, or one number. A place that is named repeatedly keeps the last value.
+    /// as large as the index, or one number. A place that is named repeatedly keeps the last value; as in torch,
+    /// every value for it gets its gradient all the same.
     ///
     /// ```
     /// # use tape::{DType, Tensor};
