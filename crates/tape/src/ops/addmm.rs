@@ -57,8 +57,8 @@ fn times(x: &Tensor, factor: f64) -> Tensor {
 #[track_caller]
 fn fused(op: &str, name: &'static str, input: &Tensor, [a, b]: [&Tensor; 2], beta: f64, alpha: f64) -> Tensor {
     let lead = a.dim() - 2;
-    let (m, k, n) = (a.shape()[lead], a.shape()[lead + 1], b.shape()[lead + 1]);
-    let mut shape = Dims::from_slice(&a.shape()[..lead]);
+    let (m, k, n) = (a.sizes()[lead], a.sizes()[lead + 1], b.sizes()[lead + 1]);
+    let mut shape = Dims::from_slice(&a.sizes()[..lead]);
     shape.extend_from_slice(&[m, n]);
     if input.dtype() != a.dtype() || a.dtype() != b.dtype() {
         panic!(
@@ -68,12 +68,12 @@ fn fused(op: &str, name: &'static str, input: &Tensor, [a, b]: [&Tensor; 2], bet
             b.dtype()
         );
     }
-    if !broadcasts_to(input.shape(), &shape) {
+    if !broadcasts_to(input.sizes(), &shape) {
         panic!(
             "{op}: The expanded size of the tensor must match the existing size at non-singleton dimensions. Target \
              sizes: {:?}. Tensor sizes: {:?}",
             &shape[..],
-            input.shape()
+            input.sizes()
         );
     }
     let (start, scaled) = no_grad(|| (input.detach().expand_to(shape.clone()), times(&a.detach(), alpha)));
@@ -118,8 +118,8 @@ fn check_ranks(op: &str, tensors: [&Tensor; 2], ranks: [usize; 2]) {
             ranks[1],
             tensors[0].dim(),
             tensors[1].dim(),
-            tensors[0].shape(),
-            tensors[1].shape()
+            tensors[0].sizes(),
+            tensors[1].sizes()
         );
     }
 }
@@ -127,15 +127,15 @@ fn check_ranks(op: &str, tensors: [&Tensor; 2], ranks: [usize; 2]) {
 #[track_caller]
 fn check_batches(op: &str, a: &Tensor, b: &Tensor) {
     check_ranks(op, [a, b], [3, 3]);
-    let (count, k) = (a.shape()[0], a.shape()[2]);
-    if b.shape()[..2] != [count, k] {
+    let (count, k) = (a.sizes()[0], a.sizes()[2]);
+    if b.sizes()[..2] != [count, k] {
         panic!(
             "{op}: Expected size for first two dimensions of batch2 tensor to be: [{count}, {k}] but got: [{}, {}]. \
              (shapes {:?} and {:?})",
-            b.shape()[0],
-            b.shape()[1],
-            a.shape(),
-            b.shape()
+            b.sizes()[0],
+            b.sizes()[1],
+            a.sizes(),
+            b.sizes()
         );
     }
 }
@@ -155,14 +155,14 @@ impl Tensor {
     #[track_caller]
     pub fn addmm(&self, m1: &Tensor, m2: &Tensor, beta: impl Into<f64>, alpha: impl Into<f64>) -> Tensor {
         check_ranks("addmm", [m1, m2], [2, 2]);
-        if m1.shape()[1] != m2.shape()[0] {
+        if m1.sizes()[1] != m2.sizes()[0] {
             panic!(
                 "addmm: mat1 and mat2 shapes cannot be multiplied ({}x{} and {}x{}); the columns of the first must be \
                  as many as the rows of the second",
-                m1.shape()[0],
-                m1.shape()[1],
-                m2.shape()[0],
-                m2.shape()[1]
+                m1.sizes()[0],
+                m1.sizes()[1],
+                m2.sizes()[0],
+                m2.sizes()[1]
             );
         }
         fused("addmm", "AddmmBackward0", self, [m1, m2], beta.into(), alpha.into())
@@ -182,12 +182,12 @@ impl Tensor {
     #[track_caller]
     pub fn addmv(&self, matrix: &Tensor, vector: &Tensor, beta: impl Into<f64>, alpha: impl Into<f64>) -> Tensor {
         check_ranks("addmv", [matrix, vector], [2, 1]);
-        let (rows, columns) = (matrix.shape()[0], matrix.shape()[1]);
-        if vector.shape() != [columns] || !broadcasts_to(self.shape(), &[rows]) {
+        let (rows, columns) = (matrix.sizes()[0], matrix.sizes()[1]);
+        if vector.sizes() != [columns] || !broadcasts_to(self.sizes(), &[rows]) {
             panic!(
                 "addmv: size mismatch, got input {:?}, mat ({rows}x{columns}), vec {:?}",
-                self.shape(),
-                vector.shape()
+                self.sizes(),
+                vector.sizes()
             );
         }
         let start = self.expand_to(Dims::from_slice(&[rows])).unsqueeze(1);
@@ -216,9 +216,9 @@ impl Tensor {
     ) -> Tensor {
         check_batches("addbmm", batch1, batch2);
         // The sum over the batch is one product with all columns side by side.
-        let (count, k) = (batch1.shape()[0], batch1.shape()[2]);
-        let wide = batch1.transpose(0, 1).reshape_to(&[batch1.shape()[1], count * k]);
-        let tall = batch2.reshape_to(&[count * k, batch2.shape()[2]]);
+        let (count, k) = (batch1.sizes()[0], batch1.sizes()[2]);
+        let wide = batch1.transpose(0, 1).reshape_to(&[batch1.sizes()[1], count * k]);
+        let tall = batch2.reshape_to(&[count * k, batch2.sizes()[2]]);
         fused("addbmm", "AddbmmBackward0", self, [&wide, &tall], beta.into(), alpha.into())
     }
 
@@ -271,7 +271,7 @@ mod tests {
     use crate::{DType, Tensor};
 
     fn close(a: &Tensor, b: &Tensor) {
-        assert_eq!(a.shape(), b.shape());
+        assert_eq!(a.sizes(), b.sizes());
         assert!(a.allclose(b, 1e-12, 1e-14), "{a} against {b}");
     }
 

@@ -72,7 +72,7 @@ impl Tensor {
         if sizes.is_empty() {
             panic!("unflatten: sizes must be non-empty");
         }
-        let size = self.shape()[dim];
+        let size = self.sizes()[dim];
         let free = sizes.iter().filter(|&&size| size == -1).count();
         if free > 1 {
             panic!("unflatten: only one dimension can be inferred, but the sizes are {:?}", &sizes[..]);
@@ -87,12 +87,12 @@ impl Tensor {
                 "unflatten: Provided sizes {:?} don't multiply up to the size of dim {dim} ({size}) in the input tensor \
                  (shape {:?})",
                 &sizes[..],
-                self.shape()
+                self.sizes()
             );
         }
         let parts = sizes.iter().map(|&part| if part == -1 { size / known as usize } else { part as usize });
         let shape: Vec<usize> =
-            self.shape()[..dim].iter().copied().chain(parts).chain(self.shape()[dim + 1..].iter().copied()).collect();
+            self.sizes()[..dim].iter().copied().chain(parts).chain(self.sizes()[dim + 1..].iter().copied()).collect();
         self.reshape_to(&shape)
     }
 
@@ -136,7 +136,7 @@ impl Tensor {
                 "mt: tensor.mT is only supported on matrices or batches of matrices. Got {}-D tensor. (shape {:?}; \
                  unsqueeze it)",
                 self.dim(),
-                self.shape()
+                self.sizes()
             );
         }
         self.transpose(-2, -1)
@@ -159,7 +159,7 @@ impl Tensor {
     /// assert_eq!(Tensor::from([1.0, 2.0]).atleast_2d().shape(), [1, 2]);
     /// ```
     pub fn atleast_2d(&self) -> Tensor {
-        match *self.shape() {
+        match *self.sizes() {
             [] => self.reshape_to(&[1, 1]),
             [n] => self.reshape_to(&[1, n]),
             _ => self.clone(),
@@ -174,7 +174,7 @@ impl Tensor {
     /// assert_eq!(Tensor::from([1.0, 2.0]).atleast_3d().shape(), [1, 2, 1]);
     /// ```
     pub fn atleast_3d(&self) -> Tensor {
-        match *self.shape() {
+        match *self.sizes() {
             [] => self.reshape_to(&[1, 1, 1]),
             [n] => self.reshape_to(&[1, n, 1]),
             [m, n] => self.reshape_to(&[m, n, 1]),
@@ -233,7 +233,7 @@ impl Tensor {
             panic!("tensor_split: expected at least a 1-dimensional tensor, but got a tensor with 0 dims");
         }
         let axis = normalize_dim("tensor_split", dim, self.dim());
-        (axis, self.shape()[axis])
+        (axis, self.sizes()[axis])
     }
 
     /// Tensors side by side: along dimension 1, vectors along dimension 0.
@@ -315,7 +315,7 @@ impl Tensor {
         let tensors = tensors.into().0;
         let mut shape = Dims::new();
         for tensor in &tensors {
-            shape = broadcast("broadcast_tensors", &shape, tensor.shape());
+            shape = broadcast("broadcast_tensors", &shape, tensor.sizes());
         }
         tensors.iter().map(|tensor| tensor.expand_to(shape.clone())).collect()
     }
@@ -351,7 +351,7 @@ impl Tensor {
         if let Some(matrix) = tensors.iter().find(|tensor| tensor.dim() > 1) {
             panic!(
                 "meshgrid: Expected 0D or 1D tensor in the tensor list but got one of shape {:?}; flatten it",
-                matrix.shape()
+                matrix.sizes()
             );
         }
         let swapped = |axis: usize| match (indexing, axis) {
@@ -381,7 +381,7 @@ impl Tensor {
     pub fn cartesian_prod(tensors: impl Into<Tensors>) -> Tensor {
         let tensors = tensors.into().0;
         if let Some(other) = tensors.iter().find(|tensor| tensor.dim() != 1) {
-            panic!("cartesian_prod: Expect a 1D vector, but got shape {:?}; flatten it", other.shape());
+            panic!("cartesian_prod: Expect a 1D vector, but got shape {:?}; flatten it", other.sizes());
         }
         if let [single] = &tensors[..] {
             return single.clone();
@@ -410,16 +410,16 @@ impl Tensor {
                 "block_diag: Input tensors must have 2 or fewer dimensions. Input {position} has {} dimensions (shape \
                  {:?})",
                 tensors[position].dim(),
-                tensors[position].shape()
+                tensors[position].sizes()
             );
         }
         if tensors.is_empty() {
             return Tensor::zeros([1, 0], DType::F32);
         }
-        let width: usize = tensors.iter().map(|tensor| tensor.shape()[1]).sum();
+        let width: usize = tensors.iter().map(|tensor| tensor.sizes()[1]).sum();
         let mut left = 0;
         let wide = |tensor: &Tensor| {
-            let right = width - left - tensor.shape()[1];
+            let right = width - left - tensor.sizes()[1];
             let padded = tensor.pad([left, right], PadMode::Constant(0.0));
             left = width - right;
             padded

@@ -154,7 +154,7 @@ impl Tensor {
             2 => self.diagonal(diagonal, 0, 1).copy(),
             dims => panic!(
                 "diag: diag(): Supports 1D or 2D tensors. Got {dims}D (shape {:?}); use diagonal or diag_embed",
-                self.shape()
+                self.sizes()
             ),
         }
     }
@@ -172,7 +172,7 @@ impl Tensor {
     /// If the tensor has no dimensions, a dimension is out of the result's range, or both are the same.
     #[track_caller]
     pub fn diag_embed(&self, offset: isize, dim1: isize, dim2: isize) -> Tensor {
-        let [rest @ .., last] = self.shape() else {
+        let [rest @ .., last] = self.sizes() else {
             panic!("diag_embed: the tensor has no dimensions; unsqueeze(0) it first");
         };
         let plane = Plane::new("diag_embed", offset, dim1, dim2, self.dim() + 1);
@@ -211,7 +211,7 @@ impl Tensor {
             panic!(
                 "trace: expected a matrix, but got tensor with dim {} (shape {:?}); sum a diagonal(..) instead",
                 self.dim(),
-                self.shape()
+                self.sizes()
             );
         }
         if self.dtype() == DType::Bool {
@@ -258,8 +258,8 @@ impl Tensor {
     /// Which elements of a matrix to keep: in each row, the columns of a range.
     #[track_caller]
     fn triangle(&self, op: &str, kept: impl Fn(isize, isize) -> Range<isize>) -> Tensor {
-        let [.., rows, columns] = *self.shape() else {
-            panic!("{op}: input tensor must have at least 2 dimensions (shape {:?}); unsqueeze it", self.shape());
+        let [.., rows, columns] = *self.sizes() else {
+            panic!("{op}: input tensor must have at least 2 dimensions (shape {:?}); unsqueeze it", self.sizes());
         };
         let mut marks = vec![false; rows * columns];
         for (row, marks) in marks.chunks_exact_mut(columns.max(1)).enumerate() {
@@ -316,13 +316,13 @@ impl Tensor {
     #[track_caller]
     pub fn fill_diagonal_(&self, value: impl Into<Scalar>) -> Tensor {
         if self.dim() < 2 {
-            panic!("fill_diagonal_: dimensions must larger than 1 (shape {:?})", self.shape());
+            panic!("fill_diagonal_: dimensions must larger than 1 (shape {:?})", self.sizes());
         }
-        if self.dim() > 2 && self.shape().iter().any(|&size| size != self.shape()[0]) {
+        if self.dim() > 2 && self.sizes().iter().any(|&size| size != self.sizes()[0]) {
             panic!(
                 "fill_diagonal_: all dimensions of input must be of equal length (shape {:?}); fill a diagonal(..) \
                  instead",
-                self.shape()
+                self.sizes()
             );
         }
         let mut diagonal = self.diagonal(0, 0, 1);
@@ -349,14 +349,14 @@ mod tests {
         assert_eq!(x.diagonal(-1, 0, 1).to_vec::<i64>(), [4, 9]);
         assert_eq!(x.diagonal(-1, 1, 0).to_vec::<i64>(), [1, 6, 11]);
         assert_eq!(x.t().diagonal(2, 0, 1).to_vec::<i64>(), [8]);
-        assert_eq!(x.diagonal(9, 0, 1).shape(), [0]);
+        assert_eq!(x.diagonal(9, 0, 1).sizes(), [0]);
         let batch = Tensor::arange(0, 24, 1).reshape([2, 3, 4]);
-        assert_eq!(batch.diagonal(1, 2, 0).shape(), [3, 1]);
+        assert_eq!(batch.diagonal(1, 2, 0).sizes(), [3, 1]);
         assert_eq!(batch.diagonal(1, 0, 2).to_vec::<i64>(), [1, 14, 5, 18, 9, 22]);
-        assert_eq!(Tensor::zeros([0, 3], DType::F32).diagonal(0, 0, 1).shape(), [0]);
+        assert_eq!(Tensor::zeros([0, 3], DType::F32).diagonal(0, 0, 1).sizes(), [0]);
         assert_eq!(x.trace().item_as::<i64>(), 15);
         let embedded = Tensor::from([[true, true]]).diag_embed(1, 0, -1);
-        assert_eq!((embedded.shape(), embedded.to_vec::<bool>().iter().filter(|x| **x).count()), (&[3, 1, 3][..], 2));
+        assert_eq!((embedded.sizes(), embedded.to_vec::<bool>().iter().filter(|x| **x).count()), (&[3, 1, 3][..], 2));
         assert_eq!(Tensor::from([1i64, 2]).diag(-1).to_vec::<i64>(), [0, 0, 0, 1, 0, 0, 0, 2, 0]);
     }
 
@@ -380,7 +380,7 @@ mod tests {
         assert_eq!(x.tril(-1).to_vec::<i64>(), [0, 0, 0, 0, 4, 0, 0, 0, 8, 9, 0, 0]);
         let batch = Tensor::stack([&x, &x], 0).transpose(1, 2);
         assert_eq!(batch.triu(-1).select(0, 1).to_vec::<i64>(), x.t().triu(-1).to_vec::<i64>());
-        assert_eq!(Tensor::zeros([2, 0, 3], DType::F32).tril(0).shape(), [2, 0, 3]);
+        assert_eq!(Tensor::zeros([2, 0, 3], DType::F32).tril(0).sizes(), [2, 0, 3]);
         // What is cut off may be anything.
         let x = Tensor::from([[1.0, f64::NAN], [f64::INFINITY, 2.0]]).requires_grad_(true);
         let y = x.triu(0).tril(0);

@@ -38,7 +38,7 @@ struct Term {
 impl Equation<'_> {
     #[track_caller]
     fn refuse(&self, problem: &str) -> ! {
-        let shapes: Vec<&[usize]> = self.operands.iter().map(Tensor::shape).collect();
+        let shapes: Vec<&[usize]> = self.operands.iter().map(Tensor::sizes).collect();
         panic!("einsum: einsum(): {problem} (equation \"{}\", operand shapes {shapes:?})", self.text)
     }
 
@@ -118,7 +118,7 @@ impl Equation<'_> {
             }
         }
         while let Some((first, second)) = repetition(&labels) {
-            let (a, b) = (tensor.shape()[first], tensor.shape()[second]);
+            let (a, b) = (tensor.sizes()[first], tensor.sizes()[second]);
             if a != b {
                 self.refuse(&format!(
                     "{} is repeated for operand {number} but the sizes don't match, {b} != {a}",
@@ -138,7 +138,7 @@ impl Equation<'_> {
     fn check_sizes(&self, terms: &[Term]) {
         let mut seen: Vec<(Label, usize)> = Vec::new();
         for (number, term) in terms.iter().enumerate() {
-            for (&label, &size) in term.labels.iter().zip(term.tensor.shape()) {
+            for (&label, &size) in term.labels.iter().zip(term.tensor.sizes()) {
                 match seen.iter_mut().find(|(known, _)| *known == label) {
                     None => seen.push((label, size)),
                     Some((_, known)) if *known == 1 => *known = size,
@@ -208,7 +208,7 @@ fn repetition(labels: &[Label]) -> Option<(usize, usize)> {
 
 impl Term {
     fn size(&self, label: Label) -> Option<usize> {
-        self.labels.iter().position(|&own| own == label).map(|dim| self.tensor.shape()[dim])
+        self.labels.iter().position(|&own| own == label).map(|dim| self.tensor.sizes()[dim])
     }
 
     /// Summed over the labels that are not kept.
@@ -239,9 +239,9 @@ impl Term {
         let order: Vec<usize> = groups.map(place).collect();
         let tensor = if order.is_sorted() { self.tensor.clone() } else { self.tensor.permute(order) };
         let (first, second) = (kept.len(), kept.len() + merged[0].len());
-        let mut shape = Dims::from_slice(&tensor.shape()[..first]);
-        shape.push(tensor.shape()[first..second].iter().product());
-        shape.push(tensor.shape()[second..].iter().product());
+        let mut shape = Dims::from_slice(&tensor.sizes()[..first]);
+        shape.push(tensor.sizes()[first..second].iter().product());
+        shape.push(tensor.sizes()[second..].iter().product());
         tensor.reshape_to(&shape)
     }
 }

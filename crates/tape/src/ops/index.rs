@@ -161,7 +161,7 @@ pub(crate) struct PutRows {
 }
 
 fn take_rows(x: &Tensor, rows: &Arc<Vec<usize>>) -> Tensor {
-    let (height, width) = (x.shape()[0], x.shape()[1]);
+    let (height, width) = (x.sizes()[0], x.sizes()[1]);
     let source = x.dense();
     let out = dispatch!(x.dtype(), T => {
         let buffer = build::<T>(rows.len() * width, |out| {
@@ -177,7 +177,7 @@ fn take_rows(x: &Tensor, rows: &Arc<Vec<usize>>) -> Tensor {
 }
 
 fn put_rows(grad: &Tensor, rows: &Arc<Vec<usize>>, height: usize) -> Tensor {
-    let width = grad.shape()[1];
+    let width = grad.sizes()[1];
     let source = grad.dense();
     let out = crate::dtype::dispatch_float!("index", grad.dtype(), T => {
         let buffer = build::<T>(height * width, |out| {
@@ -337,7 +337,7 @@ impl Tensor {
         let (matrix, values) = (plan.to_matrix(self), plan.to_rows(&values.expand(&shape[..])));
         if accumulate {
             let rows = Tensor::from(plan.rows.iter().map(|&row| row as i64).collect::<Vec<_>>());
-            return plan.restore(&matrix.index_add(0, &rows, &values), self.shape());
+            return plan.restore(&matrix.index_add(0, &rows, &values), self.sizes());
         }
         // Each row takes the last value that is put there, or keeps its own.
         let mut source = vec![None; plan.height];
@@ -347,7 +347,7 @@ impl Tensor {
         let kept = Tensor::from(source.iter().map(Option::is_none).collect::<Vec<bool>>()).unsqueeze(1);
         let taken = source.iter().map(|number| number.unwrap_or(0)).collect();
         let merged = Tensor::where_(&kept, matrix, take_rows(&values, &Arc::new(taken)));
-        plan.restore(&merged, self.shape())
+        plan.restore(&merged, self.sizes())
     }
 
     /// Applies the entries that give views; what remains are tensors with the dimension each indexes.
@@ -364,7 +364,7 @@ impl Tensor {
             panic!(
                 "i: too many indices for tensor of dimension {} (shape {:?}, {named} dimensions indexed)",
                 self.dim(),
-                self.shape()
+                self.sizes()
             );
         }
         if entries.iter().filter(|entry| matches!(entry, Index::Ellipsis)).count() > 1 {
@@ -377,7 +377,7 @@ impl Tensor {
             match entry {
                 Index::At(at) => view = view.select(dim as isize, at),
                 Index::Range(start, end) => {
-                    let (start, len) = clip_range((start, end), view.shape()[dim]);
+                    let (start, len) = clip_range((start, end), view.sizes()[dim]);
                     view = view.slice_to(dim, start, len, 1);
                     dim += 1;
                 }
@@ -387,7 +387,7 @@ impl Tensor {
                 }
                 Index::Ellipsis => dim += self.dim() - named,
                 Index::Tensor(index) if index.dtype() == DType::Bool => {
-                    for positions in true_positions(&index, &view.shape()[dim..]) {
+                    for positions in true_positions(&index, &view.sizes()[dim..]) {
                         advanced.push((dim, positions));
                         dim += 1;
                     }
@@ -410,12 +410,12 @@ impl Tensor {
     fn advanced(&self, indices: &[(usize, Tensor)]) -> (Tensor, RowPlan) {
         let mut shape = Dims::new();
         for (_, index) in indices {
-            shape = broadcast("i", &shape, index.shape());
+            shape = broadcast("i", &shape, index.sizes());
         }
         let dims: Vec<usize> = indices.iter().map(|(dim, _)| *dim).collect();
         let mut rows = vec![0usize; shape.iter().product()];
         for (dim, index) in indices {
-            let size = self.shape()[*dim];
+            let size = self.sizes()[*dim];
             let positions = index.expand(&shape[..]).to_vec::<i64>();
             for (row, position) in rows.iter_mut().zip(positions) {
                 let from_start = if position < 0 { position + size as i64 } else { position };
@@ -425,10 +425,10 @@ impl Tensor {
                 *row = *row * size + from_start as usize;
             }
         }
-        let height = dims.iter().map(|&dim| self.shape()[dim]).product();
+        let height = dims.iter().map(|&dim| self.sizes()[dim]).product();
         let plan = RowPlan { rows: Arc::new(rows), height, dims, shape };
         let taken = take_rows(&plan.to_matrix(self), &plan.rows);
-        let rest = (0..self.dim()).filter(|dim| !plan.dims.contains(dim)).map(|dim| self.shape()[dim]);
+        let rest = (0..self.dim()).filter(|dim| !plan.dims.contains(dim)).map(|dim| self.sizes()[dim]);
         let full: Dims = plan.shape.iter().copied().chain(rest).collect();
         (plan.place(taken.reshape_to(&full)), plan)
     }
@@ -451,7 +451,7 @@ impl RowPlan {
 
     fn to_matrix(&self, x: &Tensor) -> Tensor {
         let width: usize =
-            (0..x.dim()).filter(|dim| !self.dims.contains(dim)).map(|dim| x.shape()[dim]).product();
+            (0..x.dim()).filter(|dim| !self.dims.contains(dim)).map(|dim| x.sizes()[dim]).product();
         x.permute(self.order(x.dim())).reshape_to(&[self.height, width])
     }
 
@@ -494,10 +494,10 @@ impl RowPlan {
 /// One index tensor per dimension of a mask: the positions of its true elements in row-major order.
 #[track_caller]
 fn true_positions(mask: &Tensor, shape: &[usize]) -> Vec<Tensor> {
-    if mask.shape() != &shape[..mask.dim()] || mask.dim() == 0 {
+    if mask.sizes() != &shape[..mask.dim()] || mask.dim() == 0 {
         panic!(
             "i: the shape of the mask {:?} at index 0 does not match the shape of the indexed tensor {shape:?} at index 0",
-            mask.shape()
+            mask.sizes()
         );
     }
     let flags = mask.to_vec::<bool>();
@@ -505,8 +505,8 @@ fn true_positions(mask: &Tensor, shape: &[usize]) -> Vec<Tensor> {
     for (flat, _) in flags.iter().enumerate().filter(|(_, flag)| **flag) {
         let mut rest = flat;
         for (dim, positions) in positions.iter_mut().enumerate().rev() {
-            positions.push((rest % mask.shape()[dim]) as i64);
-            rest /= mask.shape()[dim];
+            positions.push((rest % mask.sizes()[dim]) as i64);
+            rest /= mask.sizes()[dim];
         }
     }
     positions.into_iter().map(Tensor::from).collect()

@@ -15,10 +15,10 @@ impl Tensor {
     /// ```
     pub fn nonzero(&self) -> Tensor {
         let marks = self.detach().ne(0).to_vec::<bool>();
-        let strides = crate::shape::row_major(self.shape());
+        let strides = crate::shape::row_major(self.sizes());
         let mut found = Vec::new();
         for (flat, _) in marks.iter().enumerate().filter(|(_, mark)| **mark) {
-            let index = strides.iter().zip(self.shape()).map(|(&stride, &size)| (flat / stride % size) as i64);
+            let index = strides.iter().zip(self.sizes()).map(|(&stride, &size)| (flat / stride % size) as i64);
             found.extend(index);
         }
         let count = marks.iter().filter(|&&mark| mark).count();
@@ -46,7 +46,7 @@ impl Tensor {
             sorted.sort_unstable();
             x.long().to_vec::<i64>().iter().map(|x| sorted.binary_search(x).is_ok()).collect()
         };
-        Tensor::from_vec(marks, self.shape())
+        Tensor::from_vec(marks, self.sizes())
     }
 
     /// Class numbers as vectors along a new last dimension of size `classes`: one at the number's index, zero
@@ -79,7 +79,7 @@ impl Tensor {
         let classes = match (classes.into(), largest) {
             (None | Some(0), None) => panic!(
                 "one_hot: Can not infer total number of classes from empty tensor; pass their number (shape {:?})",
-                self.shape()
+                self.sizes()
             ),
             (Some(classes), Some(largest)) if largest >= classes as i64 => {
                 panic!("one_hot: Class values must be smaller than num_classes, but {largest} >= {classes}")
@@ -123,8 +123,8 @@ impl Tensor {
                  for input, and {} dimensions for indices (shapes {:?} and {:?}); unsqueeze one of them",
                 self.dim(),
                 index.dim(),
-                self.shape(),
-                index.shape()
+                self.sizes(),
+                index.sizes()
             );
         }
         let axis = normalize_dim("take_along_dim", dim, self.dim());
@@ -142,7 +142,7 @@ impl Tensor {
             shape[axis] = size;
             shape
         };
-        self.expand_to(with(self.shape()[axis])).gather(dim, &index.expand_to(with(index.shape()[axis])))
+        self.expand_to(with(self.sizes()[axis])).gather(dim, &index.expand_to(with(index.sizes()[axis])))
     }
 }
 
@@ -153,12 +153,12 @@ mod tests {
 
     #[test]
     fn positions_are_torchs() {
-        assert_eq!(Tensor::from(5.0).nonzero().shape(), [1, 0]);
-        assert_eq!(Tensor::from(0.0).nonzero().shape(), [0, 0]);
+        assert_eq!(Tensor::from(5.0).nonzero().sizes(), [1, 0]);
+        assert_eq!(Tensor::from(0.0).nonzero().sizes(), [0, 0]);
         assert_eq!(Tensor::from([f64::NAN, 0.0, -0.0]).nonzero().to_vec::<i64>(), [0]);
         let x = Tensor::from([[true, false, true], [false, false, true]]);
         assert_eq!(x.t().nonzero().to_vec::<i64>(), [0, 0, 2, 0, 2, 1]);
-        assert_eq!(Tensor::zeros([2, 0], DType::F32).nonzero().shape(), [0, 2]);
+        assert_eq!(Tensor::zeros([2, 0], DType::F32).nonzero().sizes(), [0, 2]);
     }
 
     #[test]
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn classes_are_torchs() {
         assert_eq!(Tensor::from(1i64).one_hot(3).to_vec::<i64>(), [0, 1, 0]);
-        assert_eq!(Tensor::zeros([0, 2], DType::I64).one_hot(5).shape(), [0, 2, 5]);
+        assert_eq!(Tensor::zeros([0, 2], DType::I64).one_hot(5).sizes(), [0, 2, 5]);
     }
 
     #[test]

@@ -46,7 +46,7 @@ impl Tensor {
                  length {} and input of dimension {} (shape {:?})",
                 pad.len(),
                 self.dim(),
-                self.shape()
+                self.sizes()
             );
         }
         let mut lists = vec![None; self.dim()];
@@ -62,9 +62,9 @@ impl Tensor {
     /// Which index of dimension `dim` stands at every place of the padded one.
     #[track_caller]
     fn padded_indices(&self, dim: usize, before: isize, after: isize, mode: PadMode) -> Vec<usize> {
-        let size = self.shape()[dim] as isize;
+        let size = self.sizes()[dim] as isize;
         let refuse = |text: &str| -> ! {
-            panic!("pad: {text} (padding ({before}, {after}) at dimension {dim} of shape {:?})", self.shape())
+            panic!("pad: {text} (padding ({before}, {after}) at dimension {dim} of shape {:?})", self.sizes())
         };
         let kept = size + before.min(0) + after.min(0);
         let places = -before..size + after;
@@ -182,10 +182,10 @@ mod tests {
     fn empty_tensors_and_booleans_can_be_padded() {
         let empty = Tensor::zeros([2, 0], DType::Bool);
         assert_eq!(empty.pad([1, 1], Constant(1.0)).to_vec::<bool>(), [true; 4]);
-        assert_eq!(empty.pad([0, 0, 3, 0], Replicate).shape(), [5, 0]);
+        assert_eq!(empty.pad([0, 0, 3, 0], Replicate).sizes(), [5, 0]);
         let x = Tensor::from([1.0, 2.0]);
         assert_eq!(x.pad((), Reflect).to_vec::<f64>(), [1.0, 2.0]);
-        assert_eq!(x.pad([-1, -1], Constant(0.0)).shape(), [0]);
+        assert_eq!(x.pad([-1, -1], Constant(0.0)).sizes(), [0]);
         assert_eq!(x.pad([0, 1], Constant(f64::INFINITY)).to_vec::<f64>(), [1.0, 2.0, f64::INFINITY]);
     }
 

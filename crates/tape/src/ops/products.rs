@@ -43,15 +43,15 @@ impl Tensor {
             if a.dim() == 0 || b.dim() == 0 {
                 panic!("{OP}: a tensor without dimensions has none to sum over; multiply with mul");
             }
-            match (a.shape()[i], b.shape()[j]) {
+            match (a.sizes()[i], b.sizes()[j]) {
                 (m, n) if m == n => {}
                 (1, _) => b = b.sum_dim(other_dim, true),
                 (_, 1) => a = a.sum_dim(dim, true),
                 (m, n) => panic!(
                     "{OP}: contracted dimensions need to match, but first has size {m} in dim {dim} and second has size \
                      {n} in dim {other_dim} (shapes {:?} and {:?})",
-                    self.shape(),
-                    other.shape()
+                    self.sizes(),
+                    other.sizes()
                 ),
             }
             pairs.push((i, j));
@@ -60,13 +60,13 @@ impl Tensor {
         let (free_a, free_b) = (free(&mask_a), free(&mask_b));
         let order_a = free_a.iter().copied().chain(pairs.iter().map(|pair| pair.0));
         let order_b = pairs.iter().map(|pair| pair.1).chain(free_b.iter().copied());
-        let product = |x: &Tensor, dims: &[usize]| dims.iter().map(|&dim| x.shape()[dim]).product::<usize>();
+        let product = |x: &Tensor, dims: &[usize]| dims.iter().map(|&dim| x.sizes()[dim]).product::<usize>();
         let (m, n) = (product(&a, &free_a), product(&b, &free_b));
-        let k = pairs.iter().map(|pair| a.shape()[pair.0]).product();
+        let k = pairs.iter().map(|pair| a.sizes()[pair.0]).product();
         let left = a.permute(order_a.collect::<Vec<_>>()).reshape_to(&[m, k]);
         let right = b.permute(order_b.collect::<Vec<_>>()).reshape_to(&[k, n]);
         let shape: Dims =
-            free_a.iter().map(|&dim| a.shape()[dim]).chain(free_b.iter().map(|&dim| b.shape()[dim])).collect();
+            free_a.iter().map(|&dim| a.sizes()[dim]).chain(free_b.iter().map(|&dim| b.sizes()[dim])).collect();
         left.matmul(&right).reshape_to(&shape)
     }
 
@@ -87,8 +87,8 @@ impl Tensor {
         if n > self.dim() || n > other.dim() {
             panic!(
                 "tensordot_last: tensordot expects dims < ndim_a or ndim_b, but got dims={n} (shapes {:?} and {:?})",
-                self.shape(),
-                other.shape()
+                self.sizes(),
+                other.sizes()
             );
         }
         let last: Vec<usize> = (self.dim() - n..self.dim()).collect();
@@ -115,8 +115,8 @@ impl Tensor {
             panic!(
                 "inner: the last dimension must match on both input tensors but got shapes {:?} and {:?}; transpose \
                  one, or use tensordot",
-                self.shape(),
-                other.shape()
+                self.sizes(),
+                other.sizes()
             );
         }
         self.tensordot(other, -1, -1)
@@ -139,19 +139,19 @@ impl Tensor {
             panic!(
                 "cross: linalg.cross: inputs must have the same number of dimensions (shapes {:?} and {:?}); unsqueeze \
                  one of them",
-                self.shape(),
-                other.shape()
+                self.sizes(),
+                other.sizes()
             );
         }
         let axis = normalize_dim("cross", dim, self.dim());
-        let size = |x: &Tensor| x.shape().get(axis).copied().unwrap_or(1);
+        let size = |x: &Tensor| x.sizes().get(axis).copied().unwrap_or(1);
         if size(self) != 3 || size(other) != 3 {
             panic!(
                 "cross: linalg.cross: inputs dimension {dim} must have length 3. Got {} and {} (shapes {:?} and {:?})",
                 size(self),
                 size(other),
-                self.shape(),
-                other.shape()
+                self.sizes(),
+                other.sizes()
             );
         }
         let part = |x: &Tensor, index: isize| x.select(axis as isize, index);
@@ -196,7 +196,7 @@ impl Tensor {
     #[track_caller]
     pub fn kron(&self, other: &Tensor) -> Tensor {
         let dims = self.dim().max(other.dim());
-        let size = |x: &Tensor, dim: usize| if dim + x.dim() < dims { 1 } else { x.shape()[dim + x.dim() - dims] };
+        let size = |x: &Tensor, dim: usize| if dim + x.dim() < dims { 1 } else { x.sizes()[dim + x.dim() - dims] };
         let (mut a, mut b, mut merged) = (Dims::new(), Dims::new(), Dims::new());
         for dim in 0..dims {
             let (m, n) = (size(self, dim), size(other, dim));
@@ -220,17 +220,17 @@ impl Tensor {
     /// If the last two dimensions are not there or not of one size, or the dtype is `Bool`.
     #[track_caller]
     pub fn matrix_power(&self, n: usize) -> Tensor {
-        let [.., rows, columns] = *self.shape() else {
+        let [.., rows, columns] = *self.sizes() else {
             panic!(
                 "matrix_power: The input tensor A must have at least 2 dimensions. (shape {:?}; unsqueeze it)",
-                self.shape()
+                self.sizes()
             );
         };
         if rows != columns {
             panic!("matrix_power: A must be batches of square matrices, but they are {rows} by {columns} matrices");
         }
         match n {
-            0 => return Tensor::eye(rows, self.dtype()).expand(self.shape()).copy(),
+            0 => return Tensor::eye(rows, self.dtype()).expand(self.sizes()).copy(),
             1 => return self.copy(),
             3 => return self.matmul(self).matmul(self),
             _ => {}
@@ -275,7 +275,7 @@ impl Tensor {
                     "multi_dot: tensor {position} must be 2D{} but got {}D (shape {:?})",
                     if end { " or 1D" } else { "" },
                     tensor.dim(),
-                    tensor.shape()
+                    tensor.sizes()
                 );
             }
         }
@@ -288,12 +288,12 @@ impl Tensor {
             chain[count - 1] = chain[count - 1].unsqueeze(1);
         }
         for (position, pair) in chain.windows(2).enumerate() {
-            if pair[0].shape()[1] != pair[1].shape()[0] {
+            if pair[0].sizes()[1] != pair[1].sizes()[0] {
                 panic!(
                     "multi_dot: tensors {position} and {} with shapes {:?} and {:?} cannot be multiplied",
                     position + 1,
-                    tensors[position].shape(),
-                    tensors[position + 1].shape()
+                    tensors[position].sizes(),
+                    tensors[position + 1].sizes()
                 );
             }
         }
@@ -316,36 +316,36 @@ impl Tensor {
     /// If the shapes do not fit or the dtypes differ.
     #[track_caller]
     pub fn bilinear(x1: &Tensor, x2: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
-        let ([lead1 @ .., in1], [lead2 @ .., in2], [out, w1, w2]) = (x1.shape(), x2.shape(), weight.shape()) else {
+        let ([lead1 @ .., in1], [lead2 @ .., in2], [out, w1, w2]) = (x1.sizes(), x2.sizes(), weight.sizes()) else {
             panic!(
                 "bilinear: expects inputs of at least one dimension and a weight of three, [out, in1, in2], but their \
                  shapes are {:?}, {:?} and {:?}",
-                x1.shape(),
-                x2.shape(),
-                weight.shape()
+                x1.sizes(),
+                x2.sizes(),
+                weight.sizes()
             );
         };
         if lead1 != lead2 {
             panic!(
                 "bilinear: input batch dimensions do not match: shapes are {:?} and {:?}; expand one of them",
-                x1.shape(),
-                x2.shape()
+                x1.sizes(),
+                x2.sizes()
             );
         }
         if in1 != w1 || in2 != w2 {
             panic!(
                 "bilinear: input sizes do not match weight size: got {in1} and {in2} but expected {w1} and {w2} \
                  (weight {:?})",
-                weight.shape()
+                weight.sizes()
             );
         }
         if let Some(bias) = bias
-            && !broadcasts_to(bias.shape(), &[*out])
+            && !broadcasts_to(bias.sizes(), &[*out])
         {
             panic!(
                 "bilinear: bias size does not match weight size: got {:?} but expected {out} (weight {:?})",
-                bias.shape(),
-                weight.shape()
+                bias.sizes(),
+                weight.sizes()
             );
         }
         let rows: usize = lead1.iter().product();
@@ -375,7 +375,7 @@ impl Tensor {
     #[track_caller]
     pub fn vander(&self, n: usize, increasing: bool) -> Tensor {
         if self.dim() != 1 {
-            panic!("vander: x must be a one-dimensional tensor, but its shape is {:?}; flatten it", self.shape());
+            panic!("vander: x must be a one-dimensional tensor, but its shape is {:?}; flatten it", self.sizes());
         }
         let x = if self.dtype() == DType::Bool { self.long() } else { self.clone() };
         let mut powers: Vec<Tensor> = Vec::with_capacity(n);
@@ -400,7 +400,7 @@ impl Tensor {
 /// For each pair of ends, after which matrix to split the chain so that multiplications are fewest.
 fn cheapest_splits(chain: &[Tensor]) -> Vec<Vec<usize>> {
     let count = chain.len();
-    let side = |i: usize| if i < count { chain[i].shape()[0] } else { chain[count - 1].shape()[1] };
+    let side = |i: usize| if i < count { chain[i].sizes()[0] } else { chain[count - 1].sizes()[1] };
     let (mut cost, mut splits) = (vec![vec![0.0f64; count]; count], vec![vec![0; count]; count]);
     for length in 1..count {
         for i in 0..count - length {

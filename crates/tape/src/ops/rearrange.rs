@@ -81,7 +81,7 @@ pub(super) fn rearranged(
     fill: Scalar,
     names: [&'static str; 2],
 ) -> Tensor {
-    let map = Map::new(x.shape(), lists, names);
+    let map = Map::new(x.sizes(), lists, names);
     crate::shape::numel(&map.output);
     read_through(x, &Arc::new(map), fill)
 }
@@ -126,7 +126,7 @@ impl Tensor {
     pub fn flip(&self, dims: impl Into<Ints>) -> Tensor {
         let named = dim_mask("flip", &dims.into(), self.dim());
         let reversed = |(&size, named): (&usize, bool)| named.then(|| (0..size).rev().collect());
-        let lists = self.shape().iter().zip(named).map(reversed).collect();
+        let lists = self.sizes().iter().zip(named).map(reversed).collect();
         rearranged(self, lists, Scalar::Int(0), ["FlipBackward0"; 2])
     }
 
@@ -142,7 +142,7 @@ impl Tensor {
     #[track_caller]
     pub fn fliplr(&self) -> Tensor {
         if self.dim() < 2 {
-            panic!("fliplr: Input must be >= 2-d. (shape {:?}); flip(-1) reverses a vector", self.shape());
+            panic!("fliplr: Input must be >= 2-d. (shape {:?}); flip(-1) reverses a vector", self.sizes());
         }
         self.flip(1)
     }
@@ -184,7 +184,7 @@ impl Tensor {
         }
         if dims.is_empty() && shifts.len() == 1 {
             let flat = self.reshape_to(&[self.numel()]);
-            return flat.roll_lists(vec![rolled(self.numel(), shifts[0])]).reshape_to(self.shape());
+            return flat.roll_lists(vec![rolled(self.numel(), shifts[0])]).reshape_to(self.sizes());
         }
         if dims.len() != shifts.len() {
             panic!(
@@ -202,9 +202,9 @@ impl Tensor {
         let mut total = vec![0isize; self.dim()];
         for (&shift, &dim) in shifts.iter().zip(dims.iter()) {
             let dim = normalize_dim("roll", dim, self.dim());
-            total[dim] += shift % self.shape()[dim].max(1) as isize;
+            total[dim] += shift % self.sizes()[dim].max(1) as isize;
         }
-        let lists = self.shape().iter().zip(total).map(|(&size, shift)| rolled(size, shift)).collect();
+        let lists = self.sizes().iter().zip(total).map(|(&size, shift)| rolled(size, shift)).collect();
         self.roll_lists(lists)
     }
 
@@ -226,7 +226,7 @@ impl Tensor {
     #[track_caller]
     pub fn rot90(&self, k: isize, dims: [isize; 2]) -> Tensor {
         if self.dim() < 2 {
-            panic!("rot90: expected total dims >= 2, but got total dims = {} (shape {:?})", self.dim(), self.shape());
+            panic!("rot90: expected total dims >= 2, but got total dims = {} (shape {:?})", self.dim(), self.sizes());
         }
         let [a, b] = dims.map(|dim| normalize_dim("rot90", dim, self.dim()) as isize);
         if a == b {
@@ -280,7 +280,7 @@ impl Tensor {
             panic!("{OP}: repeats must be of dtype int64, but is {}; convert it with long()", repeats.dtype());
         }
         if repeats.dim() > 1 {
-            panic!("{OP}: repeats must be 0-dim or 1-dim tensor (its shape is {:?}); flatten it", repeats.shape());
+            panic!("{OP}: repeats must be 0-dim or 1-dim tensor (its shape is {:?}); flatten it", repeats.sizes());
         }
         let counts = repeats.to_vec::<i64>();
         if let Some(count) = counts.iter().find(|&&count| count < 0) {
@@ -295,7 +295,7 @@ impl Tensor {
                     "{OP}: repeats must have the same size as input along dim, but got repeats.size(0) = {} and \
                      a dimension of size {size} (input shape {:?})",
                     counts.len(),
-                    self.shape()
+                    self.sizes()
                 );
             }
             counts.iter().map(|&count| count as usize).collect()
@@ -310,7 +310,7 @@ impl Tensor {
             Some(dim) => (self.reshape_to(&[1]), normalize_dim(op, dim, 0)),
             None => (self.reshape_to(&[self.numel()]), 0),
         };
-        let counts = counts(x.shape()[dim]);
+        let counts = counts(x.sizes()[dim]);
         let list = counts.iter().enumerate().flat_map(|(i, &count)| std::iter::repeat_n(i, count)).collect();
         let mut lists = vec![None; x.dim()];
         lists[dim] = Some(list);
@@ -344,7 +344,7 @@ mod tests {
         assert_eq!(index(&x.roll([1, 1], [0, 0]).select(1, 0)), [4, 8, 0]);
         assert_eq!(index(&x.roll([-5, 1], [-1, 0]).select(0, 0)), [9, 10, 11, 8]);
         assert_eq!(Tensor::from(3.0).roll(1, ()).item(), 3.0);
-        assert_eq!(Tensor::zeros([0, 2], DType::Bool).roll(1, 0).shape(), [0, 2]);
+        assert_eq!(Tensor::zeros([0, 2], DType::Bool).roll(1, 0).sizes(), [0, 2]);
     }
 
     #[test]
@@ -367,10 +367,10 @@ mod tests {
     fn repetitions_are_torchs() {
         let x = Tensor::arange(0, 6, 1).reshape([3, 2]);
         assert_eq!(index(&x.repeat_interleave_each(&Tensor::from([1i64, 2, 0]), 0)), [0, 1, 2, 3, 2, 3]);
-        assert_eq!(x.repeat_interleave_each(&Tensor::from(2i64), None).shape(), [12]);
-        assert_eq!(x.repeat_interleave_each(&Tensor::from([2i64]), -2).shape(), [6, 2]);
+        assert_eq!(x.repeat_interleave_each(&Tensor::from(2i64), None).sizes(), [12]);
+        assert_eq!(x.repeat_interleave_each(&Tensor::from([2i64]), -2).sizes(), [6, 2]);
         assert_eq!(index(&Tensor::from(2i64).repeat_interleave(3, 0)), [2, 2, 2]);
-        assert_eq!(x.repeat_interleave(0, 1).shape(), [3, 0]);
+        assert_eq!(x.repeat_interleave(0, 1).sizes(), [3, 0]);
     }
 
     #[test]

@@ -26,7 +26,7 @@ impl Tensor {
                 "index_fill: only supports a 0-dimensional value tensor, but got tensor with {} dimension(s). (shape \
                  {:?}; use index_copy)",
                 value.dim(),
-                value.shape()
+                value.sizes()
             );
         }
         let x = at_least_one_dimension(self);
@@ -35,11 +35,11 @@ impl Tensor {
             panic!(
                 "index_fill: Index has to be a vector/scalar of dtype int64, but its shape is {:?} and its dtype {}; \
                  flatten it or convert it with long()",
-                index.shape(),
+                index.sizes(),
                 index.dtype()
             );
         }
-        let size = x.shape()[dim];
+        let size = x.sizes()[dim];
         let mut marks = vec![false; size];
         for at in index.to_vec::<i64>() {
             let place = if at < 0 { at + size as i64 } else { at };
@@ -47,13 +47,13 @@ impl Tensor {
             *mark.unwrap_or_else(|| {
                 panic!(
                     "index_fill: index {at} is out of bounds for dimension {dim} with size {size} (shape {:?})",
-                    self.shape()
+                    self.sizes()
                 )
             }) = true;
         }
         let mut along = Dims::from_elem(1, x.dim());
         along[dim] = size;
-        x.masked_fill(&Tensor::from(marks).reshape_to(&along), value).reshape_to(self.shape())
+        x.masked_fill(&Tensor::from(marks).reshape_to(&along), value).reshape_to(self.sizes())
     }
 
     /// This tensor with the slices of dimension `dim` that `index`, a vector, names replaced by those of
@@ -76,19 +76,19 @@ impl Tensor {
             panic!(
                 "{OP}: Index should have dimension 1 or 0 (got {}); flatten it (shape {:?})",
                 index.dim(),
-                index.shape()
+                index.sizes()
             );
         }
         let (x, values) = (at_least_one_dimension(self), at_least_one_dimension(src));
         let axis = normalize_dim(OP, dim, x.dim());
         let mut expected = x.layout().shape.clone();
-        expected[axis] = values.shape().get(axis).copied().unwrap_or(0);
-        if expected[..] != *values.shape() {
+        expected[axis] = values.sizes().get(axis).copied().unwrap_or(0);
+        if expected[..] != *values.sizes() {
             panic!(
                 "{OP}: Source/destination tensor must have same slice shapes. Got {:?} for self and {:?} for the \
                  source, whose sizes must agree but for dimension {axis}",
-                self.shape(),
-                src.shape()
+                self.sizes(),
+                src.sizes()
             );
         }
         if index.numel() != expected[axis] {
@@ -97,13 +97,13 @@ impl Tensor {
                  the source, whose shape is {:?}",
                 index.numel(),
                 expected[axis],
-                src.shape()
+                src.sizes()
             );
         }
         let mut along = Dims::from_elem(1, x.dim());
         along[axis] = index.numel();
         let index = index.reshape_to(&along).expand_to(expected);
-        x.scatter_as(OP, "IndexCopyBackward0", axis as isize, &index, values.into()).reshape_to(self.shape())
+        x.scatter_as(OP, "IndexCopyBackward0", axis as isize, &index, values.into()).reshape_to(self.sizes())
     }
 
     /// This tensor with elements of `src`, in row-major order, where `mask` holds; tensor and mask broadcast
@@ -135,7 +135,7 @@ impl Tensor {
                 self.dtype()
             );
         }
-        let shape = broadcast("masked_scatter", self.shape(), mask.shape());
+        let shape = broadcast("masked_scatter", self.sizes(), mask.sizes());
         let mask = mask.expand_to(shape.clone());
         let mut used = 0i64;
         let next = |mark| {
@@ -149,7 +149,7 @@ impl Tensor {
                 "masked_scatter: Number of elements of source < number of ones in mask ({} < {used}; shape {:?} of the \
                  source)",
                 src.numel(),
-                src.shape()
+                src.sizes()
             );
         }
         if used == 0 {
@@ -264,7 +264,7 @@ mod tests {
         // torch.arange(12).reshape(3, 4).masked_scatter(mask, -torch.arange(30))
         let source = Tensor::arange(0, -30, -1);
         assert_eq!(x.masked_scatter(&mask, &source).to_vec::<i64>(), [0, 1, -1, -2, -3, 5, -4, -5, -6, 9, -7, -8]);
-        assert_eq!(x.select(0, 0).masked_scatter(&mask.expand([2, 4]), &source).shape(), [2, 4]);
+        assert_eq!(x.select(0, 0).masked_scatter(&mask.expand([2, 4]), &source).sizes(), [2, 4]);
         let none = Tensor::zeros(4, DType::Bool);
         assert_eq!(x.masked_scatter(&none, &Tensor::zeros(0, DType::I64)).to_vec::<i64>(), x.to_vec::<i64>());
         panics_with("source < number of ones in mask (3 < 9", || x.masked_scatter(&mask, &source.narrow(0, 0, 3)));

@@ -121,7 +121,7 @@ impl ScatterReduce {
         };
         let factors = || {
             let zero = values.eq(0);
-            let zeros = Tensor::zeros(x.shape(), x.dtype()).scatter_add(dim, at, &zero.to_dtype(x.dtype()));
+            let zeros = Tensor::zeros(x.sizes(), x.dtype()).scatter_add(dim, at, &zero.to_dtype(x.dtype()));
             let single = Tensor::where_(&zero, zeros.gather(dim, at).eq(1), false);
             let rest = product(x, &values.masked_fill(&single, 1));
             let of_zero = (grad * rest).gather(dim, at);
@@ -135,7 +135,7 @@ impl ScatterReduce {
 /// `x` with `combine(old, value)` at the places of the index, not recorded.
 fn scattered<T: Element>(places: &Places, include_self: Option<T>, combine: fn(T, T) -> T) -> Tensor {
     let Places { x, at, values, axis } = places;
-    let strides = crate::shape::row_major(x.shape());
+    let strides = crate::shape::row_major(x.sizes());
     let buffer = build::<T>(x.numel(), |out| {
         x.with(|x| copy::to_dense(x, out));
         if let Some(neutral) = include_self {
@@ -197,7 +197,7 @@ impl Tensor {
         let (places, recorded) = match &src {
             Operand::Tensor(src) => (Places::new(op, self, dim, index, src), true),
             Operand::Scalar(number) => {
-                let number = Tensor::full((), *number, self.dtype()).expand(index.shape());
+                let number = Tensor::full((), *number, self.dtype()).expand(index.sizes());
                 (Places::new(op, self, dim, index, &number), false)
             }
         };
@@ -205,7 +205,7 @@ impl Tensor {
         let Places { x, at, values, axis } = &places;
         let inputs = [x, values];
         out.record(&inputs[..1 + usize::from(recorded)], || Scatter(*axis, name), |_| saves![at])
-            .reshape_to(self.shape())
+            .reshape_to(self.sizes())
     }
 
     /// [`scatter`](Tensor::scatter) in place. Returns the same tensor.
@@ -293,20 +293,20 @@ impl Tensor {
             saved.push(Saved::output(result, 0));
             saved
         });
-        out.reshape_to(self.shape())
+        out.reshape_to(self.sizes())
     }
 
     /// Sums divided by how many values each is of.
     #[track_caller]
     fn divide_by_count(&self, dim: isize, index: &Tensor, include_self: bool) -> Tensor {
-        let start = Tensor::full(self.shape(), i32::from(include_self), self.dtype());
-        let count = start.scatter_add(dim, index, &Tensor::ones(index.shape(), self.dtype()));
+        let start = Tensor::full(self.sizes(), i32::from(include_self), self.dtype());
+        let count = start.scatter_add(dim, index, &Tensor::ones(index.sizes(), self.dtype()));
         let count = count.clamp_min(1);
         if self.dtype() != DType::I64 {
             return self / count;
         }
         let divided = self.to_vec::<i64>().into_iter().zip(count.to_vec::<i64>());
-        Tensor::from_vec(divided.map(|(sum, count)| sum.div_euclid(count)).collect::<Vec<_>>(), self.shape())
+        Tensor::from_vec(divided.map(|(sum, count)| sum.div_euclid(count)).collect::<Vec<_>>(), self.sizes())
     }
 }
 

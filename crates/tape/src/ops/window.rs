@@ -113,12 +113,12 @@ impl Tensor {
     #[track_caller]
     pub fn unfold(&self, dim: isize, size: usize, step: usize) -> Tensor {
         let dim = normalize_dim("unfold", dim, self.dim());
-        let whole = self.shape().get(dim).copied().unwrap_or(1);
+        let whole = self.sizes().get(dim).copied().unwrap_or(1);
         if size > whole {
             panic!(
                 "unfold: maximum size for tensor at dimension {dim} is {whole} but size is {size} (shape {:?}); pad \
                  the tensor or take smaller windows",
-                self.shape()
+                self.sizes()
             );
         }
         if step == 0 {
@@ -151,11 +151,11 @@ mod tests {
     #[test]
     fn shapes_are_torchs() {
         let x = Tensor::arange(0, 12, 1).reshape([3, 4]);
-        assert_eq!(x.unfold(1, 2, 1).shape(), [3, 3, 2]);
+        assert_eq!(x.unfold(1, 2, 1).sizes(), [3, 3, 2]);
         assert_eq!(x.unfold(0, 3, 5).to_vec::<i64>(), [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11]);
-        assert_eq!(x.unfold(0, 0, 1).shape(), [4, 4, 0]);
+        assert_eq!(x.unfold(0, 0, 1).sizes(), [4, 4, 0]);
         assert_eq!(Tensor::from(2.0).unfold(0, 1, 1).to_vec::<f64>(), [2.0]);
-        assert_eq!(Tensor::from(2.0).unfold(0, 0, 1).shape(), [0]);
+        assert_eq!(Tensor::from(2.0).unfold(0, 0, 1).sizes(), [0]);
     }
 
     #[test]

@@ -159,22 +159,22 @@ impl Tensor {
 
     /// Zeros of this tensor's shape and dtype.
     pub fn zeros_like(&self) -> Tensor {
-        Tensor::zeros(self.shape(), self.dtype())
+        Tensor::zeros(self.sizes(), self.dtype())
     }
 
     /// Ones of this tensor's shape and dtype.
     pub fn ones_like(&self) -> Tensor {
-        Tensor::ones(self.shape(), self.dtype())
+        Tensor::ones(self.sizes(), self.dtype())
     }
 
     /// Unspecified elements of this tensor's shape and dtype.
     pub fn empty_like(&self) -> Tensor {
-        Tensor::empty(self.shape(), self.dtype())
+        Tensor::empty(self.sizes(), self.dtype())
     }
 
     /// One value in this tensor's shape and dtype.
     pub fn full_like(&self, value: impl Into<Scalar>) -> Tensor {
-        Tensor::full(self.shape(), value, self.dtype())
+        Tensor::full(self.sizes(), value, self.dtype())
     }
 
     /// The identity matrix of `n` rows.
@@ -327,7 +327,7 @@ mod tests {
         assert_eq!(doubles[1], std::f64::consts::FRAC_1_SQRT_2);
         assert_eq!(Tensor::logspace(0.0, 3.0, 4, -2.0, DType::F32).to_vec::<f32>(), [1.0, -2.0, 4.0, -8.0]);
         assert_eq!(Tensor::logspace(-1.0, 2.0, 1, 10.0, DType::F32).to_vec::<f32>(), [0.1]);
-        assert_eq!(Tensor::logspace(-1.0, 2.0, 0, 10.0, DType::F32).shape(), [0]);
+        assert_eq!(Tensor::logspace(-1.0, 2.0, 0, 10.0, DType::F32).sizes(), [0]);
     }
 
     #[test]

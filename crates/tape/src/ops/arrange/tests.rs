@@ -18,12 +18,12 @@ fn panics_with(text: &str, call: impl FnOnce()) {
 
 #[test]
 fn moved_and_split_dimensions_are_torchs() {
-    assert_eq!(zeros(&[2, 3, 4, 5]).movedim([0, 1], [-1, 0]).shape(), [3, 4, 5, 2]);
+    assert_eq!(zeros(&[2, 3, 4, 5]).movedim([0, 1], [-1, 0]).sizes(), [3, 4, 5, 2]);
     let x = Tensor::arange(0, 24, 1).reshape([2, 3, 4]);
     assert_eq!(index(&x.movedim(2, 0)), index(&x.permute([2, 0, 1])));
-    assert_eq!(x.movedim((), ()).shape(), [2, 3, 4]);
-    assert_eq!(Tensor::from(1.0).movedim(0, 0).shape(), [0usize; 0]);
-    assert_eq!(zeros(&[3, 0]).unflatten(1, [2, 0]).shape(), [3, 2, 0]);
+    assert_eq!(x.movedim((), ()).sizes(), [2, 3, 4]);
+    assert_eq!(Tensor::from(1.0).movedim(0, 0).sizes(), [0usize; 0]);
+    assert_eq!(zeros(&[3, 0]).unflatten(1, [2, 0]).sizes(), [3, 2, 0]);
     assert_eq!(index(&x.mt().unflatten(0, [1, 2]).ravel()), index(&x.mt()));
     assert_eq!(index(&x.mt()), index(&x.transpose(2, 1)));
     panics_with("dim 0 appears multiple times", || drop(x.movedim([0, 0], [0, 1])));
@@ -37,7 +37,7 @@ fn moved_and_split_dimensions_are_torchs() {
 #[test]
 fn pieces_are_torchs() {
     let x = Tensor::arange(0, 12, 1).reshape([3, 4]);
-    let widths = |parts: Vec<Tensor>| parts.iter().map(|part| part.shape()[1]).collect::<Vec<_>>();
+    let widths = |parts: Vec<Tensor>| parts.iter().map(|part| part.sizes()[1]).collect::<Vec<_>>();
     // torch.arange(12).reshape(3, 4).tensor_split(..., 1)
     assert_eq!(widths(x.tensor_split(3, 1)), [2, 1, 1]);
     assert_eq!(widths(x.tensor_split(6, -1)), [1, 1, 1, 1, 0, 0]);
@@ -65,10 +65,10 @@ fn grids_are_views() {
     let strides = |grid: Vec<Tensor>| grid.iter().map(|x| x.stride().to_vec()).collect::<Vec<_>>();
     assert_eq!(strides(Tensor::meshgrid([&x, &y, &x], Indexing::Xy)), [[0, 1, 0], [1, 0, 0], [0, 0, 1]]);
     assert_eq!(strides(Tensor::meshgrid([&x, &y], Indexing::Ij)), [[1, 0], [0, 1]]);
-    assert_eq!(Tensor::meshgrid([&x], Indexing::Xy)[0].shape(), [3]);
-    assert_eq!(Tensor::meshgrid([&x, &Tensor::from(1i64)], Indexing::Xy)[1].shape(), [1, 3]);
+    assert_eq!(Tensor::meshgrid([&x], Indexing::Xy)[0].sizes(), [3]);
+    assert_eq!(Tensor::meshgrid([&x, &Tensor::from(1i64)], Indexing::Xy)[1].sizes(), [1, 3]);
     assert_eq!(index(&Tensor::cartesian_prod([&x, &y])), [0, 0, 0, 1, 1, 0, 1, 1, 2, 0, 2, 1]);
-    assert_eq!(Tensor::cartesian_prod([&x]).shape(), [3]);
+    assert_eq!(Tensor::cartesian_prod([&x]).sizes(), [3]);
     panics_with("same dtype", || drop(Tensor::meshgrid([&x, &y.double()], Indexing::Ij)));
     panics_with("non-empty TensorList", || drop(Tensor::meshgrid(Vec::<Tensor>::new(), Indexing::Ij)));
     panics_with("Expect a 1D vector, but got shape []", || drop(Tensor::cartesian_prod([&Tensor::from(1.0)])));
@@ -79,13 +79,13 @@ fn blocks_are_torchs() {
     // torch.block_diag(torch.tensor(3), torch.arange(3.), torch.zeros(2, 0), torch.ones(2, 2))
     let blocks = [Tensor::from(3.0), Tensor::from([0.0, 1.0, 2.0]), zeros(&[2, 0]).double(), Tensor::from([[1.0; 2]; 2])];
     let whole = Tensor::block_diag(blocks);
-    assert_eq!(whole.shape(), [6, 6]);
+    assert_eq!(whole.sizes(), [6, 6]);
     let mut expected = vec![0.0; 36];
     for (at, value) in [(0, 3.0), (8, 1.0), (9, 2.0), (28, 1.0), (29, 1.0), (34, 1.0), (35, 1.0)] {
         expected[at] = value;
     }
     assert_eq!(whole.to_vec::<f64>(), expected);
-    assert_eq!(Tensor::block_diag(Vec::<Tensor>::new()).shape(), [1, 0]);
+    assert_eq!(Tensor::block_diag(Vec::<Tensor>::new()).sizes(), [1, 0]);
     panics_with("Input 0 has 3 dimensions", || drop(Tensor::block_diag([zeros(&[1, 1, 1])])));
 }
 

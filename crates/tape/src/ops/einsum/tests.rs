@@ -12,7 +12,7 @@ fn naive(equation: &str, operands: &[&Tensor]) -> Vec<f64> {
         }
     }
     let size = |letter: char| {
-        let sizes = inputs.iter().zip(operands).flat_map(|(input, x)| input.iter().zip(x.shape()));
+        let sizes = inputs.iter().zip(operands).flat_map(|(input, x)| input.iter().zip(x.sizes()));
         sizes.filter(|(own, _)| **own == letter).map(|(_, &size)| size).max().unwrap()
     };
     let sizes: Vec<usize> = letters.iter().map(|&letter| size(letter)).collect();
@@ -29,7 +29,7 @@ fn naive(equation: &str, operands: &[&Tensor]) -> Vec<f64> {
         }
         let element = |number: usize| {
             let x = operands[number];
-            let index = inputs[number].iter().zip(x.shape()).fold(0, |index, (letter, &size)| {
+            let index = inputs[number].iter().zip(x.sizes()).fold(0, |index, (letter, &size)| {
                 let at = at[letters.iter().position(|other| other == letter).unwrap()];
                 index * size + if size == 1 { 0 } else { at }
             });
@@ -119,7 +119,7 @@ fn equations_have_the_derivatives_they_claim() {
 
 #[test]
 fn ellipses_broadcast_and_results_are_implied() {
-    let shape = |equation: &str, shapes: &[&[usize]]| Tensor::einsum(equation, operands(shapes)).shape().to_vec();
+    let shape = |equation: &str, shapes: &[&[usize]]| Tensor::einsum(equation, operands(shapes)).sizes().to_vec();
     assert_eq!(shape("...ij,...jk", &[&[5, 1, 2, 3], &[4, 3, 2]]), [5, 4, 2, 2]);
     assert_eq!(shape("...ij->ij", &[&[5, 2, 3]]), [2, 3]);
     assert_eq!(shape("ij->...ij", &[&[2, 3]]), [2, 3]);

@@ -2,7 +2,7 @@ use crate::op::spread;
 use crate::{DType, Tensor, gradcheck, gradgradcheck};
 
 fn close(found: &Tensor, expected: &Tensor) {
-    assert_eq!(found.shape(), expected.shape());
+    assert_eq!(found.sizes(), expected.sizes());
     assert!(found.allclose(expected, 1e-12, 1e-14), "{found} against {expected}");
 }
 
@@ -41,7 +41,7 @@ fn contractions_are_sums_of_broadcast_products() {
 fn cross_products_are_perpendicular_and_broadcast() {
     let (a, b) = (spread(&[2, 3, 4], -1.0, 1.0), spread(&[1, 3, 4], -0.9, 0.9));
     let c = a.cross(&b, 1);
-    assert_eq!(c.shape(), [2, 3, 4]);
+    assert_eq!(c.sizes(), [2, 3, 4]);
     close(&c.vecdot(&a, 1), &Tensor::zeros([2, 4], DType::F64));
     close(&c.vecdot(&b, 1), &Tensor::zeros([2, 4], DType::F64));
     // torch.linalg.cross(tensor([1., 2., 3.]), tensor([4., 5., 7.]))
@@ -58,8 +58,8 @@ fn kronecker_products_are_blocks() {
     let (a, b) = (spread(&[2, 3], -1.0, 1.0), spread(&[2, 2], -0.9, 0.9));
     let row = |i: usize| Tensor::hstack((0..3).map(|j| &b * a.i((i, j)).item()).collect::<Vec<_>>());
     close(&a.kron(&b), &Tensor::vstack([row(0), row(1)]));
-    assert_eq!(zeros(&[2]).kron(&zeros(&[2, 3])).shape(), [2, 6]);
-    assert_eq!(Tensor::from(2.0).kron(&b).shape(), [2, 2]);
+    assert_eq!(zeros(&[2]).kron(&zeros(&[2, 3])).sizes(), [2, 6]);
+    assert_eq!(Tensor::from(2.0).kron(&b).sizes(), [2, 2]);
     assert_eq!(Tensor::from([2i64]).kron(&zeros(&[2])).dtype(), DType::F32);
 }
 
@@ -124,7 +124,7 @@ fn vandermonde_matrices_are_torchs() {
     let x = Tensor::arange(0, 3, 1);
     assert_eq!(x.vander(4, false).to_vec::<i64>(), [0, 0, 0, 1, 1, 1, 1, 1, 8, 4, 2, 1]);
     assert_eq!(Tensor::from([true, false]).vander(3, false).to_vec::<i64>(), [1, 1, 1, 0, 0, 1]);
-    assert_eq!(x.vander(0, true).shape(), [3, 0]);
+    assert_eq!(x.vander(0, true).sizes(), [3, 0]);
     panics_with("must be a one-dimensional tensor", || zeros(&[2, 2]).vander(2, true));
 }
 

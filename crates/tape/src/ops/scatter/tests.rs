@@ -19,7 +19,7 @@ fn scatter_matches_a_naive_loop() {
         let mut shape = [2, 3, 4];
         shape[dim] = 6;
         let numel: usize = shape.iter().product();
-        let at: Vec<i64> = (0..numel).map(|i| ((i * 7 + i / 3) % x.shape()[dim]) as i64).collect();
+        let at: Vec<i64> = (0..numel).map(|i| ((i * 7 + i / 3) % x.sizes()[dim]) as i64).collect();
         let mut expected = x.to_vec::<f64>();
         for (n, &at) in at.iter().enumerate() {
             let triple = [n / shape[2] / shape[1], n / shape[2] % shape[1], n % shape[2]];
