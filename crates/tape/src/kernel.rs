@@ -8,6 +8,7 @@ pub(crate) mod loss;
 pub(crate) mod map;
 pub(crate) mod matmul;
 pub(crate) mod parallel;
+pub(crate) mod rearrange;
 pub(crate) mod reduce;
 pub(crate) mod rows;
 pub(crate) mod simd;

@@ -35,10 +35,14 @@ macro_rules! operations {
 }
 
 operations! {
+    addmm: Addmm;
     arithmetic: Add AddScalar Sub SubScalarFrom Mul MulScalar Div DivScalar Neg Reciprocal;
+    arrange: ;
     bound: Clamp ClampTensors ClampMin ClampMax Maximum Minimum Fmax Fmin;
     cast: Cast Copy;
     compare: ;
+    diagonal: Diagonal DiagonalEmbed;
+    einsum: ;
     elementary: Exp Exp2 Expm1 Log Log2 Log10 Log1p Sqrt Rsqrt Sigmoid LogSigmoid Erf Erfc Softplus;
     extremum: Extreme ExtremeOver ExtremeAlong;
     gather: Gather ScatterAdd IndexSelect IndexAdd;
@@ -47,15 +51,22 @@ operations! {
     index: TakeRows PutRows;
     join: Cat Stack;
     linear: Linear;
+    lookup: ;
     loss: CrossEntropy NllLoss MseLoss;
     matmul: Dot MatMul;
+    pad: ;
     piecewise: Relu Abs Sign Floor Ceil Round Trunc;
     power: PowScalar Pow ScalarPow;
+    products: ;
+    rearrange: Rearrange RearrangeBackward;
+    replace: ;
+    scatter: Scatter ScatterReduce;
     select: Where WhereNumber MaskedSelect MaskedPut;
     softmax: Softmax LogSoftmax LogSumExp;
     sum: Sum Expand;
     trigonometric: Tanh Sinh Cosh Asin Acos Atan Sin Cos Tan Atan2;
     view: Reshape Permute Select SelectBackward Slice SliceBackward;
+    window: Unfold UnfoldBackward;
 }
 
 #[cfg(test)]

@@ -54,6 +54,27 @@ pub(crate) fn scatter_add<T: Number>(
     });
 }
 
+/// `out[i, index[i, j, ..], ..] = combine(out[..], src[i, j, ..])`, in the order of the index.
+pub(crate) fn scatter<T: Element>(
+    out: &mut [T],
+    strides: &[usize],
+    dim: usize,
+    index: Strided<'_, i64>,
+    src: Strided<'_, T>,
+    combine: fn(T, T) -> T,
+) {
+    let (others, stride) = without(strides, dim);
+    let rows = Rows::new(index.shape, [&others, index.strides, src.strides]);
+    let [step, step_index, step_src] = rows.strides;
+    rows.for_each(|[start, start_index, start_src]| {
+        for k in 0..rows.len {
+            let at = index.data[start_index + k * step_index] as usize;
+            let out = &mut out[start + k * step + at * stride];
+            *out = combine(*out, src.data[start_src + k * step_src]);
+        }
+    });
+}
+
 /// The rows `index` of a dense `x`, in the index's order.
 pub(crate) fn index_select<T: Element>(x: &[T], axis: Axis, index: &[i64], out: &mut [T]) {
     let Axis { len, inner, .. } = axis;

@@ -30,7 +30,6 @@ pub(crate) enum Start<'a, T> {
     /// Nothing: `out = a @ b`.
     Zero,
     /// The present contents: `out += a @ b`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for gradients added in place by the product itself"))]
     Accumulate,
     /// A row for every row of the output: `out = bias + a @ b`.
     Bias(&'a [T]),

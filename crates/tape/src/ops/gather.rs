@@ -105,7 +105,7 @@ impl Op for IndexAdd {
 }
 
 /// A tensor without dimensions as a vector of one element, which is how torch indexes it.
-fn at_least_one_dimension(x: &Tensor) -> Tensor {
+pub(super) fn at_least_one_dimension(x: &Tensor) -> Tensor {
     if x.dim() == 0 { x.reshape_to(&[1]) } else { x.clone() }
 }
 
@@ -129,6 +129,18 @@ fn checked(op: &str, text: &str, index: &Tensor, dim: usize, size: usize) -> Ten
         );
     }
     index
+}
+
+/// As [`checked`], for an index that is read where it lies: of elements that it repeats, one is looked at.
+#[track_caller]
+fn checked_in_place(op: &str, index: &Tensor, dim: usize, size: usize) {
+    let mut core = index.detach();
+    for (i, &stride) in index.stride().iter().enumerate() {
+        if stride == 0 && core.sizes()[i] > 1 {
+            core = core.slice_to(i, 0, 1, 1);
+        }
+    }
+    checked(op, "", &core, dim, size);
 }
 
 /// What torch says of an index that is too large for `index_select` and `index_add`.
@@ -161,6 +173,48 @@ fn check_dtypes(op: &str, x: &Tensor, src: &Tensor) {
 /// Whether each size of `small`, except at `dim`, is at most that of `large`.
 fn fits(small: &Tensor, large: &Tensor, except: Option<usize>) -> bool {
     small.sizes().iter().zip(large.sizes()).enumerate().all(|(i, (a, b))| Some(i) == except || a <= b)
+}
+
+/// What every scatter works on: the target and an index of its number of dimensions, and for each index the
+/// value to put there.
+pub(super) struct Places {
+    pub x: Tensor,
+    pub at: Tensor,
+    pub values: Tensor,
+    pub axis: usize,
+}
+
+impl Places {
+    #[track_caller]
+    pub fn new(op: &str, x: &Tensor, dim: isize, index: &Tensor, src: &Tensor) -> Places {
+        check_dtypes(op, x, src);
+        let (target, at, values) =
+            (at_least_one_dimension(x), at_least_one_dimension(index), at_least_one_dimension(src));
+        let axis = normalize_dim(op, dim, target.dim());
+        if at.dim() != target.dim() || values.dim() != target.dim() {
+            panic!(
+                "{op}: Index tensor must have the same number of dimensions as self tensor and src tensor, but \
+                 their shapes are {:?}, {:?} and {:?}; unsqueeze and expand, or use index_add or index_copy for \
+                 whole slices",
+                index.sizes(),
+                x.sizes(),
+                src.sizes()
+            );
+        }
+        if !fits(&at, &target, Some(axis)) || !fits(&at, &values, None) {
+            panic!(
+                "{op}: Expected index {:?} to be no larger than self {:?} apart from dimension {axis} and to be no \
+                 larger size than src {:?}; narrow the index",
+                index.sizes(),
+                x.sizes(),
+                src.sizes()
+            );
+        }
+        checked_in_place(op, &at, axis, target.sizes()[axis]);
+        let cut = |values: Tensor, (dim, &size): (usize, &usize)| values.slice_to(dim, 0, size, 1);
+        let values = at.sizes().iter().enumerate().fold(values, cut);
+        Places { x: target, at, values, axis }
+    }
 }
 
 impl Tensor {
@@ -198,7 +252,7 @@ impl Tensor {
                 self.sizes()
             );
         }
-        let at = checked("gather", "", &at, axis, x.sizes()[axis]);
+        checked_in_place("gather", &at, axis, x.sizes()[axis]);
         let out = dispatch!(x.dtype(), T => {
             let buffer = build::<T>(at.numel(), |out| {
                 x.with2::<T, i64, _>(&at, |x, at| kernel::gather(x, axis, at, out));
@@ -225,32 +279,7 @@ impl Tensor {
     /// large, or if the dtypes differ.
     #[track_caller]
     pub fn scatter_add(&self, dim: isize, index: &Tensor, src: &Tensor) -> Tensor {
-        check_dtypes("scatter_add", self, src);
-        let (x, at, values) =
-            (at_least_one_dimension(self), at_least_one_dimension(index), at_least_one_dimension(src));
-        let axis = normalize_dim("scatter_add", dim, x.dim());
-        if at.dim() != x.dim() || values.dim() != x.dim() {
-            panic!(
-                "scatter_add: Index tensor must have the same number of dimensions as self tensor and src \
-                 tensor, but their shapes are {:?}, {:?} and {:?}; unsqueeze and expand, or use index_add \
-                 for whole slices",
-                index.sizes(),
-                self.sizes(),
-                src.sizes()
-            );
-        }
-        if !fits(&at, &x, Some(axis)) || !fits(&at, &values, None) {
-            panic!(
-                "scatter_add: Expected index {:?} to be no larger than self {:?} apart from dimension {axis} \
-                 and to be no larger size than src {:?}; narrow the index",
-                index.sizes(),
-                self.sizes(),
-                src.sizes()
-            );
-        }
-        let at = checked("scatter_add", "", &at, axis, x.sizes()[axis]);
-        let cut = |values: Tensor, (dim, &size): (usize, &usize)| values.slice_to(dim, 0, size, 1);
-        let values = at.sizes().iter().enumerate().fold(values, cut);
+        let Places { x, at, values, axis } = Places::new("scatter_add", self, dim, index, src);
         let out = dispatch_number!("scatter_add", x.dtype(), T => {
             let strides = crate::shape::row_major(x.sizes());
             let buffer = build::<T>(x.numel(), |out| {

@@ -122,6 +122,15 @@ impl<I: Into<Index>> Indices for I {
     }
 }
 
+/// Entries that are already a list.
+struct Entries(SmallVec<[Index; 4]>);
+
+impl Indices for Entries {
+    fn entries(self) -> SmallVec<[Index; 4]> {
+        self.0
+    }
+}
+
 macro_rules! tuple_indices {
     ($($name:ident)+) => {
         impl<$($name: Into<Index>),+> Indices for ($($name,)+) {
@@ -280,33 +289,65 @@ impl Tensor {
             if accumulate { view.add_(&values) } else { view.copy_(&values) };
             return self.clone();
         }
-        view.replace_("index_put_", |view| {
-            // Each element of the target takes the value whose number it finds, or keeps its own.
-            let (shape, plan) = {
-                let (result, plan) = view.detach().advanced(&advanced);
-                (result.layout().shape.clone(), plan)
-            };
-            if plan.rows.is_empty() {
-                return view.clone();
-            }
-            let flat_values = plan.to_rows(&values.expand(&shape[..]));
-            if accumulate {
-                let rows = Tensor::from(plan.rows.iter().map(|&row| row as i64).collect::<Vec<_>>());
-                let sums = plan.to_matrix(view).index_add(0, &rows, &flat_values);
-                return plan.restore(&sums, view.sizes());
-            }
-            let mut source = vec![-1i64; plan.height];
-            for (number, &row) in plan.rows.iter().enumerate() {
-                source[row] = number as i64;
-            }
-            let kept: Vec<bool> = source.iter().map(|&number| number < 0).collect();
-            let taken: Vec<usize> = source.iter().map(|&number| number.max(0) as usize).collect();
-            let kept = Tensor::from(kept).unsqueeze(1);
-            let replaced = take_rows(&flat_values, &Arc::new(taken));
-            let merged = Tensor::where_(&kept, plan.to_matrix(view), replaced);
-            plan.restore(&merged, view.sizes())
-        });
+        view.replace_("index_put_", |view| view.put(&advanced, &values, accumulate));
         self.clone()
+    }
+
+    /// This tensor with `values` at the elements that the index names: [`index_put_`](Tensor::index_put_)
+    /// of a copy, with gradients to both. Of several values for one element, without `accumulate`, the last
+    /// one alone gets the gradient (in torch all do).
+    ///
+    /// ```
+    /// # use tape::Tensor;
+    /// let (x, at) = (Tensor::from([1.0, 2.0, 3.0]), Tensor::from([0i64, 2, 0]));
+    /// assert_eq!(x.index_put(&at, 0.5, true).to_vec::<f64>(), [2.0, 2.0, 3.5]);
+    /// ```
+    ///
+    /// # Panics
+    /// As [`i`](Tensor::i), and if the values do not broadcast to the shape of `self.i(index)`.
+    #[track_caller]
+    pub fn index_put<'a>(
+        &self,
+        index: impl Indices,
+        values: impl Into<crate::Operand<'a>>,
+        accumulate: bool,
+    ) -> Tensor {
+        let entries = index.entries();
+        let (view, advanced) = self.basic_index(entries.clone());
+        if advanced.is_empty() || view.layout() != self.layout() {
+            return self.copy().index_put_(Entries(entries), values, accumulate);
+        }
+        let values = match values.into() {
+            crate::Operand::Tensor(values) => values.to_dtype(self.dtype()),
+            crate::Operand::Scalar(number) => Tensor::full((), number, self.dtype()),
+        };
+        self.put(&advanced, &values, accumulate)
+    }
+
+    /// This tensor with `values` at the elements that the index tensors name.
+    #[track_caller]
+    fn put(&self, advanced: &[(usize, Tensor)], values: &Tensor, accumulate: bool) -> Tensor {
+        let (shape, plan) = {
+            let (result, plan) = self.detach().advanced(advanced);
+            (result.layout().shape.clone(), plan)
+        };
+        if plan.rows.is_empty() {
+            return self.copy();
+        }
+        let (matrix, values) = (plan.to_matrix(self), plan.to_rows(&values.expand(&shape[..])));
+        if accumulate {
+            let rows = Tensor::from(plan.rows.iter().map(|&row| row as i64).collect::<Vec<_>>());
+            return plan.restore(&matrix.index_add(0, &rows, &values), self.sizes());
+        }
+        // Each row takes the last value that is put there, or keeps its own.
+        let mut source = vec![None; plan.height];
+        for (number, &row) in plan.rows.iter().enumerate() {
+            source[row] = Some(number);
+        }
+        let kept = Tensor::from(source.iter().map(Option::is_none).collect::<Vec<bool>>()).unsqueeze(1);
+        let taken = source.iter().map(|number| number.unwrap_or(0)).collect();
+        let merged = Tensor::where_(&kept, matrix, take_rows(&values, &Arc::new(taken)));
+        plan.restore(&merged, self.sizes())
     }
 
     /// Applies the entries that give views; what remains are tensors with the dimension each indexes.
@@ -469,4 +510,58 @@ fn true_positions(mask: &Tensor, shape: &[usize]) -> Vec<Tensor> {
         }
     }
     positions.into_iter().map(Tensor::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::op::spread;
+    use crate::{Tensor, gradcheck, gradgradcheck};
+
+    #[test]
+    fn values_are_put_as_torch_does() {
+        let x = Tensor::from([0.0, 1.0, 2.0, 3.0]).requires_grad_(true);
+        let values = Tensor::from([10.0, 20.0, 30.0]).requires_grad_(true);
+        let (at, weights) = (Tensor::from([1i64, 1, 3]), Tensor::from([1.0, 2.0, 3.0, 4.0]));
+        // torch: x.index_put((at,), values, accumulate), gradient 1, 2, 3, 4
+        // (which gives 2 to the first value too where the second one replaces it).
+        for (accumulate, expected, gradient, of_values) in [
+            (true, [0.0, 31.0, 2.0, 33.0], [1.0, 2.0, 3.0, 4.0], [2.0, 2.0, 4.0]),
+            (false, [0.0, 20.0, 2.0, 30.0], [1.0, 0.0, 3.0, 0.0], [0.0, 2.0, 4.0]),
+        ] {
+            x.set_grad(None);
+            values.set_grad(None);
+            let out = x.index_put(&at, &values, accumulate);
+            assert_eq!(out.to_vec::<f64>(), expected);
+            (out * &weights).sum().backward().unwrap();
+            assert_eq!(x.grad().unwrap().to_vec::<f64>(), gradient);
+            assert_eq!(values.grad().unwrap().to_vec::<f64>(), of_values);
+            let in_place = x.detach().copy();
+            in_place.index_put_(&at, &values.detach(), accumulate);
+            assert_eq!(in_place.to_vec::<f64>(), expected);
+        }
+        assert_eq!(x.to_vec::<f64>(), [0.0, 1.0, 2.0, 3.0]);
+    }
+
+    #[test]
+    fn every_index_can_be_put() {
+        let (x, v) = (spread(&[3, 4, 2], -1.0, 1.0), spread(&[2], -0.9, 0.9));
+        let mask = Tensor::from([true, false, true]);
+        type Put = fn(&Tensor, &Tensor, &Tensor) -> Tensor;
+        let puts: [Put; 6] = [
+            |x, v, mask| x.index_put(mask, v, false),
+            |x, v, _| x.index_put((.., [2, 0, 2]), v, true),
+            |x, v, _| x.index_put((1, [0, 3]), v, false),
+            |x, v, _| x.index_put(([0, 2], .., [1, 1]), v.i(0), false),
+            |x, v, _| x.index_put((1.., -1), v, true),
+            |x, v, mask| x.index_put((mask, [1, 3]), v, true),
+        ];
+        for (number, put) in puts.into_iter().enumerate() {
+            let call = |x: &[Tensor]| put(&x[0], &x[1], &mask).square();
+            gradcheck(call, &[&x, &v]).unwrap_or_else(|error| panic!("{number}: {error}"));
+            gradgradcheck(call, &[&x, &v]).unwrap_or_else(|error| panic!("{number}: {error}"));
+        }
+        let none = Tensor::from([false, false, false]);
+        let copy = x.index_put(&none, 5.0, false);
+        assert!(!copy.same(&x) && copy.to_vec::<f64>() == x.to_vec::<f64>());
+    }
 }

@@ -125,7 +125,7 @@ impl Op for MaskedPut {
 
 /// `x` where the condition is `picked`, else `number`.
 #[track_caller]
-fn fill(
+pub(super) fn fill(
     op: &str,
     condition: &Tensor,
     x: &Tensor,

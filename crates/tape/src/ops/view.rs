@@ -1,7 +1,7 @@
 //! Other shapes of the same elements: these share memory with their tensor where its layout allows it.
 
 use crate::autograd::{Gradients, Op, Rule, gradients, is_grad_enabled, saves};
-use crate::dtype::dispatch_float;
+use crate::dtype::dispatch;
 use crate::kernel::copy;
 use crate::shape::{Dims, Ints, broadcast_strides, dim_mask, infer_sizes, normalize_dim};
 use crate::storage::build;
@@ -165,7 +165,7 @@ impl Tensor {
 
     /// Records a view of this tensor.
     #[inline]
-    fn view_as<O: Op + crate::ops::Registered>(&self, layout: Layout, op: impl FnOnce() -> O) -> Tensor {
+    pub(super) fn view_as<O: Op + crate::ops::Registered>(&self, layout: Layout, op: impl FnOnce() -> O) -> Tensor {
         self.view_with(layout).record(&[self], op, |_| saves![])
     }
 
@@ -450,6 +450,31 @@ impl Tensor {
         self.view_as(layout, || Slice { dim, start, step })
     }
 
+    /// A dense tensor of zeros of shape `whole`, except that these elements stand where `layout` has them;
+    /// not recorded.
+    pub(super) fn spread_into(&self, layout: Layout, whole: Dims) -> Tensor {
+        dispatch!(self.dtype(), T => {
+            let buffer = build::<T>(whole.iter().product(), |out| {
+                out.fill(T::default());
+                let start = layout.offset.min(out.len());
+                let target = crate::kernel::StridedMut {
+                    data: &mut out[start..],
+                    shape: &layout.shape,
+                    strides: &layout.strides,
+                };
+                match self.is_contiguous() {
+                    true => self.with::<T, _>(|x| copy::cast_from_dense(&x.data[..self.numel()], target)),
+                    false => {
+                        let mut dense = vec![T::default(); self.numel()];
+                        self.with::<T, _>(|x| copy::to_dense(x, &mut dense));
+                        copy::cast_from_dense(&dense, target);
+                    }
+                }
+            });
+            Tensor::from_buffer(buffer, whole)
+        })
+    }
+
     /// A tensor of zeros of `shape` with this tensor's elements at their places along `dim`.
     fn embed(&self, shape: &[usize], dim: usize, embedding: Embedding) -> Tensor {
         let mut layout = Layout::contiguous(Dims::from_slice(shape));
@@ -466,25 +491,7 @@ impl Tensor {
                 layout.strides[dim] = layout.strides[dim].saturating_mul(step);
             }
         }
-        let out = dispatch_float!("select", self.dtype(), T => {
-            let buffer = build::<T>(whole.iter().product(), |out| {
-                out.fill(T::default());
-                let target = crate::kernel::StridedMut {
-                    data: &mut out[layout.offset.min(whole.iter().product())..],
-                    shape: &layout.shape,
-                    strides: &layout.strides,
-                };
-                match self.is_contiguous() {
-                    true => self.with::<T, _>(|x| copy::cast_from_dense(&x.data[..self.numel()], target)),
-                    false => {
-                        let mut dense = vec![T::default(); self.numel()];
-                        self.with::<T, _>(|x| copy::to_dense(x, &mut dense));
-                        copy::cast_from_dense(&dense, target);
-                    }
-                }
-            });
-            Tensor::from_buffer(buffer, whole)
-        });
+        let out = self.spread_into(layout, whole);
         match embedding {
             Embedding::Index(index) => out.record(&[self], || SelectBackward { dim, index }, |_| saves![]),
             Embedding::Slice { start, step } => {

@@ -257,4 +257,88 @@ impl Tensor {
             Tensor::from_buffer(buffer, Dims::from_slice(&[steps]))
         })
     }
+
+    /// `steps` values `base ^ e` with evenly spaced exponents `e` from `start` to `end`, both included.
+    ///
+    /// ```
+    /// # use tape::{DType, Tensor};
+    /// assert_eq!(Tensor::logspace(0.0, 2.0, 3, 10.0, DType::F64).to_vec::<f64>(), [1.0, 10.0, 100.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If `dtype` is not a floating-point type.
+    #[track_caller]
+    pub fn logspace(start: f64, end: f64, steps: usize, base: f64, dtype: DType) -> Tensor {
+        crate::dtype::dispatch_float!("logspace", dtype, T => {
+            // Exponents are rounded to the dtype, as in torch, which takes the power in double precision.
+            let exponents = Tensor::linspace(start, end, steps, dtype).to_vec::<T>();
+            let powers = exponents.into_iter().map(|exponent| T::from_f64(base.powf(exponent.to_f64())));
+            Tensor::from(powers.collect::<Vec<T>>())
+        })
+    }
+
+    /// The indices of the upper triangle of a matrix, row by row: a tensor of shape `[2, n]` of rows and
+    /// columns. The triangle begins with the diagonal `offset` columns right of the main one.
+    ///
+    /// ```
+    /// # use tape::Tensor;
+    /// assert_eq!(Tensor::triu_indices(2, 3, 1).to_vec::<i64>(), [0, 0, 1, 1, 2, 2]);
+    /// ```
+    pub fn triu_indices(rows: usize, columns: usize, offset: isize) -> Tensor {
+        triangle_indices(rows, columns, |row, column| column - row >= offset)
+    }
+
+    /// The indices of the lower triangle of a matrix, row by row: a tensor of shape `[2, n]` of rows and
+    /// columns. The triangle ends with the diagonal `offset` columns right of the main one.
+    ///
+    /// ```
+    /// # use tape::Tensor;
+    /// assert_eq!(Tensor::tril_indices(2, 3, 0).to_vec::<i64>(), [0, 1, 1, 0, 0, 1]);
+    /// ```
+    pub fn tril_indices(rows: usize, columns: usize, offset: isize) -> Tensor {
+        triangle_indices(rows, columns, |row, column| column - row <= offset)
+    }
+}
+
+fn triangle_indices(rows: usize, columns: usize, inside: impl Fn(isize, isize) -> bool) -> Tensor {
+    let all = (0..rows * columns).map(|at| (at / columns, at % columns));
+    let (at_row, at_column): (Vec<i64>, Vec<i64>) = all
+        .filter(|&(row, column)| inside(row as isize, column as isize))
+        .map(|(row, column)| (row as i64, column as i64))
+        .unzip();
+    let count = at_row.len();
+    Tensor::from_vec([at_row, at_column].concat(), [2, count])
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{DType, Tensor};
+
+    #[test]
+    fn logarithmic_spacing_is_torchs() {
+        // torch.logspace(-1, 2, 7, base=2.0) and torch.logspace(0.1, 0.7, 4, base=10.0)
+        let expected = [0.5, 0.707_106_769_084_930_4, 1.0, 1.414_213_538_169_860_8, 2.0, 2.828_427_076_339_721_7, 4.0];
+        let found = Tensor::logspace(-1.0, 2.0, 7, 2.0, DType::F32);
+        assert_eq!(found.double().to_vec::<f64>(), expected);
+        let expected = [1.258_925_437_927_246, 1.995_262_265_205_383_3, 3.162_277_698_516_845_7, 5.011_872_291_564_941];
+        let found = Tensor::logspace(0.1, 0.7, 4, 10.0, DType::F32);
+        assert_eq!(found.double().to_vec::<f64>(), expected);
+        let doubles = Tensor::logspace(-1.0, 2.0, 7, 2.0, DType::F64).to_vec::<f64>();
+        assert_eq!(doubles[1], std::f64::consts::FRAC_1_SQRT_2);
+        assert_eq!(Tensor::logspace(0.0, 3.0, 4, -2.0, DType::F32).to_vec::<f32>(), [1.0, -2.0, 4.0, -8.0]);
+        assert_eq!(Tensor::logspace(-1.0, 2.0, 1, 10.0, DType::F32).to_vec::<f32>(), [0.1]);
+        assert_eq!(Tensor::logspace(-1.0, 2.0, 0, 10.0, DType::F32).sizes(), [0]);
+    }
+
+    #[test]
+    fn triangle_indices_are_where_triangles_are() {
+        for (rows, columns) in [(3, 4), (4, 3), (2, 2), (0, 3), (3, 0)] {
+            for offset in -4..5 {
+                let ones = Tensor::ones([rows, columns], DType::I64);
+                let (upper, lower) = (ones.triu(offset).nonzero().t(), ones.tril(offset).nonzero().t());
+                assert_eq!(Tensor::triu_indices(rows, columns, offset).to_vec::<i64>(), upper.to_vec::<i64>());
+                assert_eq!(Tensor::tril_indices(rows, columns, offset).to_vec::<i64>(), lower.to_vec::<i64>());
+            }
+        }
+    }
 }

@@ -21,14 +21,12 @@ pub(crate) trait Combine: Send + Sync {
 /// torch's).
 pub(crate) trait Number: Element {
     const ZERO: Self;
-    #[cfg_attr(not(test), expect(dead_code, reason = "a kernel that no operation needs yet"))]
     const ONE: Self;
     /// Not above any value.
     const LOWEST: Self;
     /// Not below any value.
     const HIGHEST: Self;
     fn plus(self, other: Self) -> Self;
-    #[cfg_attr(not(test), expect(dead_code, reason = "a kernel that no operation needs yet"))]
     fn times(self, other: Self) -> Self;
     /// Whether the value is NaN.
     fn unordered(self) -> bool;
