@@ -39,6 +39,7 @@ operations! {
     bound: Clamp ClampTensors ClampMin ClampMax Maximum Minimum Fmax Fmin;
     cast: Cast Copy;
     compare: ;
+    distance: Cdist;
     elementary: Exp Exp2 Expm1 Log Log2 Log10 Log1p Sqrt Rsqrt Sigmoid LogSigmoid Erf Erfc Softplus;
     extremum: Extreme ExtremeOver ExtremeAlong;
     gather: Gather ScatterAdd IndexSelect IndexAdd;
@@ -49,10 +50,18 @@ operations! {
     linear: Linear;
     loss: CrossEntropy NllLoss MseLoss;
     matmul: Dot MatMul;
+    norm: Norm;
     piecewise: Relu Abs Sign Floor Ceil Round Trunc;
     power: PowScalar Pow ScalarPow;
+    product: Prod;
+    quantile: Median;
+    reduced: ;
+    scan: Cumsum Cumprod Logcumsumexp Recurrence;
+    search: ;
     select: Where WhereNumber MaskedSelect MaskedPut;
     softmax: Softmax LogSoftmax LogSumExp;
+    sort: ;
+    statistics: Var Std Nansum;
     sum: Sum Expand;
     trigonometric: Tanh Sinh Cosh Asin Acos Atan Sin Cos Tan Atan2;
     view: Reshape Permute Select SelectBackward Slice SliceBackward;
