@@ -88,7 +88,8 @@ impl Op for Logcumsumexp {
         // of at most one, so neither overflow nor cancellation.
         let (dim, x, y) = (self.0, rule.saved(0), rule.saved(1));
         gradients![rule; {
-            let next = shifted(y, dim, true, 0.0);
+            // Nothing follows the last element: its factor is `exp(y - inf) = 0`.
+            let next = shifted(y, dim, true, f64::INFINITY);
             let same = y.eq(&next).logical_and(&y.isinf());
             let ratio = Tensor::where_(&same, 0, y - next).exp();
             (x - y).exp() * recurrence(&ratio, grad, dim, true)

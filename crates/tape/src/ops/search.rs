@@ -276,6 +276,12 @@ mod tests {
         assert_eq!(Tensor::from([2.0f32, 2.0]).histc(4, 0, 0).to_vec::<f32>(), [0.0, 0.0, 2.0, 0.0]);
         assert_eq!(Tensor::from([1.0, 2.0, 5.0]).histc(2, 0, 0).to_vec::<f64>(), [2.0, 1.0]);
         assert_eq!(Tensor::zeros(0, DType::F64).histc(3, 0, 0).to_vec::<f64>(), [0.0; 3]);
+        // At the edges of the intervals the rounding of the dtype decides.
+        let tenths = Tensor::from([0.1f32, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]);
+        let single = tenths.histc(10, 0, 1).to_vec::<f32>();
+        assert_eq!(single, [0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0]);
+        let double = tenths.double().histc(10, 0, 1).to_vec::<f64>();
+        assert_eq!(double, [0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0, 0.0, 2.0, 1.0]);
     }
 
     #[test]

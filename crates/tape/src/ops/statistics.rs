@@ -387,7 +387,7 @@ impl Tensor {
     ///
     /// ```
     /// # use tape::Tensor;
-    /// let x = Tensor::from([[1.0, 3.0], [4.0, 2.0]]);
+    /// let x = Tensor::from([[1.0, 2.0, 3.0], [5.0, 4.0, 3.0]]);
     /// assert_eq!(x.corrcoef().to_vec::<f64>(), [1.0, -1.0, -1.0, 1.0]);
     /// ```
     ///

@@ -77,6 +77,14 @@ fn the_gradient_of_a_logarithm_of_a_running_sum_knows_zero_gradients() {
 }
 
 #[test]
+fn derivatives_of_logarithms_of_running_sums_do_not_overflow() {
+    let [first, second] = derivatives(&[1000.0, 1001.0, 5000.0], |x| x.logcumsumexp(0));
+    assert!(close(&first, &[1.268941421369995, 0.7310585786300049, 1.0]), "{first:?}");
+    let mixed = 0.7310585786300049 * 0.2689414213699951;
+    assert!(close(&second, &[-mixed, mixed, 0.0]), "{second:?}");
+}
+
+#[test]
 fn long_sums_in_single_precision_do_not_drift() {
     let x = Tensor::full([2, 1_000_000], 0.1f32, DType::F32);
     for sums in [x.cumsum(1), x.t().cumsum(0).t()] {
