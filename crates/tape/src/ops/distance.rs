@@ -114,8 +114,8 @@ impl Tensor {
                     return;
                 }
                 for (i, out) in out.chunks_exact_mut(pairs).enumerate() {
-                    let rows = |x: &'_ [T], count: usize| i * count * width..x.len().min((i + 1) * count * width);
-                    let (x1, x2) = (&x1.data[rows(x1.data, a[0])], &x2.data[rows(x2.data, b[0])]);
+                    let rows = |count: usize| i * count * width..(i + 1) * count * width;
+                    let (x1, x2) = (&x1.data[rows(a[0])], &x2.data[rows(b[0])]);
                     kernel::distances(x1, x2, width, p, out);
                 }
             }));
