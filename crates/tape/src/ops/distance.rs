@@ -139,7 +139,7 @@ impl Tensor {
                 panic!(
                     "cdist: cdist only supports at least 2D tensors, {name} got: {}D (shape {:?}); unsqueeze it",
                     x.dim(),
-                    x.shape()
+                    x.sizes()
                 );
             }
         }
@@ -148,8 +148,8 @@ impl Tensor {
                 "cdist: X1 and X2 must have the same number of columns. X1: {} X2: {} (shapes {:?} and {:?})",
                 self.size(-1),
                 other.size(-1),
-                self.shape(),
-                other.shape()
+                self.sizes(),
+                other.sizes()
             );
         }
         if self.dtype() != other.dtype() {
@@ -174,9 +174,9 @@ impl Tensor {
     #[track_caller]
     pub fn pdist(&self, p: impl Into<f64>) -> Tensor {
         if self.dim() != 2 {
-            panic!("pdist: pdist only supports 2D tensors, got: {}D (shape {:?})", self.dim(), self.shape());
+            panic!("pdist: pdist only supports 2D tensors, got: {}D (shape {:?})", self.dim(), self.sizes());
         }
-        let rows = self.shape()[0];
+        let rows = self.sizes()[0];
         let upper = (0..rows).flat_map(|i| (i + 1..rows).map(move |j| (i * rows + j) as i64));
         let upper = Tensor::from_vec(upper.collect::<Vec<_>>(), rows * rows.saturating_sub(1) / 2);
         self.cdist(self, p).reshape_to(&[rows * rows]).index_select(0, &upper)
@@ -219,7 +219,7 @@ impl Tensor {
                 x.dtype()
             );
         }
-        let shape = broadcast("cosine_similarity", x.shape(), y.shape());
+        let shape = broadcast("cosine_similarity", x.sizes(), y.sizes());
         let eps = eps.into();
         let direction = |x: Tensor| {
             let x = x.expand_to(shape.clone());
@@ -233,7 +233,7 @@ impl Tensor {
 
 /// The leading dimensions, and the number of rows and columns.
 fn split_rows(x: &Tensor) -> (&[usize], [usize; 2]) {
-    let (lead, rows) = x.shape().split_at(x.dim() - 2);
+    let (lead, rows) = x.sizes().split_at(x.dim() - 2);
     (lead, [rows[0], rows[1]])
 }
 
@@ -313,12 +313,12 @@ mod tests {
     #[test]
     fn shapes_and_empty_tensors() {
         let ones = |shape: &[usize]| Tensor::ones(shape, DType::F32);
-        assert_eq!(ones(&[5, 1, 2, 3]).cdist(&ones(&[4, 6, 3]), 2).shape(), [5, 4, 2, 6]);
+        assert_eq!(ones(&[5, 1, 2, 3]).cdist(&ones(&[4, 6, 3]), 2).sizes(), [5, 4, 2, 6]);
         assert_eq!(ones(&[2, 0]).cdist(&ones(&[3, 0]), 2).to_vec::<f32>(), [0.0; 6]);
-        assert_eq!(ones(&[0, 2]).cdist(&ones(&[3, 2]), 2).shape(), [0, 3]);
-        assert_eq!(ones(&[1, 3]).pdist(2).shape(), [0]);
-        assert_eq!(ones(&[3, 2]).cosine_similarity(&ones(&[2]), -1, 1e-8).shape(), [3]);
-        assert_eq!(ones(&[3, 2]).pairwise_distance(&ones(&[2]), 2, 1e-6, true).shape(), [3, 1]);
+        assert_eq!(ones(&[0, 2]).cdist(&ones(&[3, 2]), 2).sizes(), [0, 3]);
+        assert_eq!(ones(&[1, 3]).pdist(2).sizes(), [0]);
+        assert_eq!(ones(&[3, 2]).cosine_similarity(&ones(&[2]), -1, 1e-8).sizes(), [3]);
+        assert_eq!(ones(&[3, 2]).pairwise_distance(&ones(&[2]), 2, 1e-6, true).sizes(), [3, 1]);
     }
 
     #[test]

@@ -85,7 +85,7 @@ impl Norm {
             panic!(
                 "norm: linalg.vector_norm cannot compute the {p} norm on an empty tensor because the operation does \
                  not have an identity (shape {:?}, dims {:?})",
-                x.shape(),
+                x.sizes(),
                 &over.dims[..]
             );
         }
@@ -143,7 +143,7 @@ impl Tensor {
                 self.dtype()
             );
         }
-        let norm = Norm { p: p.into(), over: Reduced::new("norm", self.shape(), &dims.into()) };
+        let norm = Norm { p: p.into(), over: Reduced::new("norm", self.sizes(), &dims.into()) };
         let out = no_grad(|| norm.value(self, keepdim));
         out.record(
             &[self],
@@ -277,12 +277,12 @@ mod tests {
     #[test]
     fn shapes_and_empty_tensors() {
         let x = Tensor::ones([2, 3, 4], DType::F32);
-        assert_eq!(x.norm_dim(2, [0, -1], true).shape(), [1, 3, 1]);
-        assert_eq!(x.norm_dim(3, 1, false).shape(), [2, 4]);
-        assert_eq!(x.norm_dim(2, (), true).shape(), [1, 1, 1]);
+        assert_eq!(x.norm_dim(2, [0, -1], true).sizes(), [1, 3, 1]);
+        assert_eq!(x.norm_dim(3, 1, false).sizes(), [2, 4]);
+        assert_eq!(x.norm_dim(2, (), true).sizes(), [1, 1, 1]);
         assert_eq!(x.norm(2).item_as::<f32>(), 24f32.sqrt());
         assert_eq!(Tensor::zeros([2, 0], DType::F64).norm_dim(2, 1, false).to_vec::<f64>(), [0.0, 0.0]);
-        assert_eq!(Tensor::zeros([0, 2], DType::F64).norm_dim(INF, 1, false).shape(), [0]);
+        assert_eq!(Tensor::zeros([0, 2], DType::F64).norm_dim(INF, 1, false).sizes(), [0]);
         assert_eq!(Tensor::zeros(0, DType::F64).norm(0.5).item(), 0.0);
     }
 

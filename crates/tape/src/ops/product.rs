@@ -25,13 +25,13 @@ impl Op for Prod {
     }
     fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
         let (x, product) = (rule.saved(0), rule.saved(1));
-        let kept = self.0.map_or_else(Dims::new, |dim| without(x.shape(), dim, true));
+        let kept = self.0.map_or_else(Dims::new, |dim| without(x.sizes(), dim, true));
         let (grad, product) = (grad.reshape_to(&kept), product.reshape_to(&kept));
         let zeros: bool = x.eq(0).any().item_as();
         gradients![rule; match self.0 {
             _ if !zeros => grad * (product / x),
             Some(dim) => grad * product_of_others(x, dim),
-            None => grad * product_of_others(&x.reshape_to(&[x.numel()]), 0).reshape_to(x.shape()),
+            None => grad * product_of_others(&x.reshape_to(&[x.numel()]), 0).reshape_to(x.sizes()),
         }]
     }
     #[cfg(test)]
@@ -88,7 +88,7 @@ impl Tensor {
         let lone = self.dim() == 0;
         let x = at_least_one_dimension(self);
         let marked: Vec<bool> = (0..x.dim()).map(|other| other == at).collect();
-        x.product(Some(at), &marked, without(x.shape(), at, keepdim && !lone))
+        x.product(Some(at), &marked, without(x.sizes(), at, keepdim && !lone))
     }
 
     fn product(&self, dim: Option<usize>, marked: &[bool], shape: Dims) -> Tensor {
@@ -162,6 +162,6 @@ mod tests {
         assert_eq!(Tensor::ones([0], DType::F32).prod().item_as::<f32>(), 1.0);
         assert_eq!(Tensor::ones([0, 2], DType::I64).prod_dim(0, true).to_vec::<i64>(), [1, 1]);
         let x = Tensor::ones([2, 3, 4], DType::F32);
-        assert_eq!((x.prod_dim(-2, true).shape(), x.prod_dim(0, false).shape()), (&[2, 1, 4][..], &[3, 4][..]));
+        assert_eq!((x.prod_dim(-2, true).sizes(), x.prod_dim(0, false).sizes()), (&[2, 1, 4][..], &[3, 4][..]));
     }
 }

@@ -254,12 +254,12 @@ impl Tensor {
     fn quantiles(&self, op: &str, q: Operand<'_>, dim: Option<isize>, keepdim: bool, missing: Missing) -> Tensor {
         let q = self.levels(op, q);
         let (lines, kept) = match dim {
-            None => (self.reshape_to(&[self.numel()]), Reduced::new(op, self.shape(), &[]).shape(keepdim)),
+            None => (self.reshape_to(&[self.numel()]), Reduced::new(op, self.sizes(), &[]).shape(keepdim)),
             Some(dim) => {
                 let at = normalize_dim(op, dim, self.dim());
                 let x = at_least_one_dimension(self);
                 let kept =
-                    if self.dim() == 0 { self.layout().shape.clone() } else { without(x.shape(), at, keepdim) };
+                    if self.dim() == 0 { self.layout().shape.clone() } else { without(x.sizes(), at, keepdim) };
                 let (last, first): (Vec<usize>, Vec<usize>) = (0..x.dim()).partition(|&other| other == at);
                 (x.permute([first, last].concat()), kept)
             }
@@ -287,7 +287,7 @@ impl Tensor {
             );
         }
         if self.numel() == 0 {
-            panic!("{op}: {op}() input tensor must be non-empty (shape {:?})", self.shape());
+            panic!("{op}: {op}() input tensor must be non-empty (shape {:?})", self.sizes());
         }
         let q = match q {
             Operand::Scalar(q) => Tensor::full((), q.to_f64(), self.dtype()),
@@ -297,7 +297,7 @@ impl Tensor {
             panic!(
                 "{op}: {op}() q must be a scalar or 1D tensor, of same dtype as the input tensor, but its shape is {:?} and \
                  its dtype {} beside {}",
-                q.shape(),
+                q.sizes(),
                 q.dtype(),
                 self.dtype()
             );
@@ -321,7 +321,7 @@ fn ranks(sorted: &Tensor, q: &Tensor, missing: Missing) -> Tensor {
     }
     // NaN is sorted to the end.
     let last = last as f64;
-    let ranks = q * Tensor::full(without(sorted.shape(), sorted.dim() - 1, true), last, sorted.dtype());
+    let ranks = q * Tensor::full(without(sorted.sizes(), sorted.dim() - 1, true), last, sorted.dtype());
     ranks.masked_fill(&sorted.isnan().any_dim(-1, true), last)
 }
 
@@ -414,11 +414,11 @@ mod tests {
     fn levels_come_first() {
         let x = crate::op::spread(&[2, 3, 4], -1.0, 1.0);
         let levels = Tensor::from([0.25, 0.5]);
-        assert_eq!(x.quantile_dim(&levels, 1, true).shape(), [2, 2, 1, 4]);
-        assert_eq!(x.quantile_dim(0.5, 1, true).shape(), [2, 1, 4]);
-        assert_eq!(x.quantile(&levels).shape(), [2]);
+        assert_eq!(x.quantile_dim(&levels, 1, true).sizes(), [2, 2, 1, 4]);
+        assert_eq!(x.quantile_dim(0.5, 1, true).sizes(), [2, 1, 4]);
+        assert_eq!(x.quantile(&levels).sizes(), [2]);
         let found = x.quantile_dim(&levels, 1, false);
-        assert_eq!(found.shape(), [2, 2, 4]);
+        assert_eq!(found.sizes(), [2, 2, 4]);
         for (i, q) in [0.25, 0.5].into_iter().enumerate() {
             for (j, k) in [(0, 0), (1, 3)] {
                 let line = x.select(0, j).select(1, k);

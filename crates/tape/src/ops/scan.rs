@@ -141,11 +141,11 @@ fn samples_along(
 
 /// `x` moved by one place along a dimension, towards its end or (`back`) its start; `fill` comes in.
 pub(crate) fn shifted(x: &Tensor, dim: usize, back: bool, fill: f64) -> Tensor {
-    let rest = match x.shape()[dim] {
+    let rest = match x.sizes()[dim] {
         0 => return x.clone(),
         size => size as isize - 1,
     };
-    let edge = Tensor::full(super::reduced::without(x.shape(), dim, true), fill, x.dtype());
+    let edge = Tensor::full(super::reduced::without(x.sizes(), dim, true), fill, x.dtype());
     let (from, dim) = (isize::from(back), dim as isize);
     let moved = x.narrow(dim, from, rest as usize);
     if back { Tensor::cat(&[&moved, &edge], dim) } else { Tensor::cat(&[&edge, &moved], dim) }
@@ -153,7 +153,7 @@ pub(crate) fn shifted(x: &Tensor, dim: usize, back: bool, fill: f64) -> Tensor {
 
 /// See [`Recurrence`]; the inputs have one shape and dtype.
 fn recurrence(a: &Tensor, b: &Tensor, dim: usize, reverse: bool) -> Tensor {
-    let axis = Axis::new(b.shape(), dim);
+    let axis = Axis::new(b.sizes(), dim);
     let out = dispatch_float!("recurrence", b.dtype(), T => {
         let buffer = build::<T>(b.numel(), |out| {
             a.dense().with2::<T, T, _>(&b.dense(), |a, b| {
@@ -179,7 +179,7 @@ fn recurrence(a: &Tensor, b: &Tensor, dim: usize, reverse: bool) -> Tensor {
 #[track_caller]
 fn along(op: &str, x: &Tensor, dim: isize, f: impl FnOnce(&Tensor, usize) -> Tensor) -> Tensor {
     let dim = normalize_dim(op, dim, x.dim());
-    f(&at_least_one_dimension(x), dim).reshape_to(x.shape())
+    f(&at_least_one_dimension(x), dim).reshape_to(x.sizes())
 }
 
 /// `log(exp(a) + exp(b))`.
@@ -193,7 +193,7 @@ fn running_index<P: Prefer>(x: &Tensor, dim: usize) -> Tensor {
     if x.dtype() == DType::Bool {
         return running_index::<P>(&x.long(), dim);
     }
-    let axis = Axis::new(x.shape(), dim);
+    let axis = Axis::new(x.sizes(), dim);
     let buffer = build::<i64>(x.numel(), |out| {
         dispatch_number!("cummax", x.dtype(), T => x.dense().with::<T, _>(|x| {
             scan(axis, false, out, (T::default(), 0), |(best, index), place, at| {
@@ -211,7 +211,7 @@ fn running_index<P: Prefer>(x: &Tensor, dim: usize) -> Tensor {
 #[track_caller]
 fn running_extreme<P: Prefer>(op: &str, x: &Tensor, dim: isize) -> (Tensor, Tensor) {
     let at = normalize_dim(op, dim, x.dim());
-    let indices = running_index::<P>(&at_least_one_dimension(x).detach(), at).reshape_to(x.shape());
+    let indices = running_index::<P>(&at_least_one_dimension(x).detach(), at).reshape_to(x.sizes());
     (x.gather(dim, &indices), indices)
 }
 
@@ -291,7 +291,7 @@ impl Tensor {
     #[track_caller]
     pub fn logcumsumexp(&self, dim: isize) -> Tensor {
         along("logcumsumexp", &self.to_floating(), dim, |x, dim| {
-            let axis = Axis::new(x.shape(), dim);
+            let axis = Axis::new(x.sizes(), dim);
             let out = dispatch_float!("logcumsumexp", x.dtype(), T => {
                 let buffer = build::<T>(x.numel(), |out| x.dense().with::<T, _>(|x| {
                     scan(axis, false, out, f64::NEG_INFINITY, |acc, _, at| {
@@ -379,7 +379,7 @@ impl Tensor {
         if self.dtype() == DType::Bool {
             return self.long().cumsum_along(dim, reverse);
         }
-        let axis = Axis::new(self.shape(), dim);
+        let axis = Axis::new(self.sizes(), dim);
         let sum = |acc: f64, x: f64| acc + x;
         let out = running(self, axis, reverse, (0.0, sum), (0, i64::wrapping_add));
         out.record(&[self], || Cumsum { dim, reverse }, |_| saves![])
@@ -389,7 +389,7 @@ impl Tensor {
         if self.dtype() == DType::Bool {
             return self.long().cumprod_along(dim, reverse);
         }
-        let axis = Axis::new(self.shape(), dim);
+        let axis = Axis::new(self.sizes(), dim);
         let product = |acc: f64, x: f64| acc * x;
         let out = running(self, axis, reverse, (1.0, product), (1, i64::wrapping_mul));
         out.record(&[self], || Cumprod { dim, reverse }, |_| saves![self])

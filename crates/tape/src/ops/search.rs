@@ -73,7 +73,7 @@ impl Tensor {
         if self.dim() != 1 || self.dtype() != DType::I64 {
             panic!(
                 "bincount: bincount only supports 1-d non-negative integral inputs, but got shape {:?} of {}",
-                self.shape(),
+                self.sizes(),
                 self.dtype()
             );
         }
@@ -85,11 +85,11 @@ impl Tensor {
         let Some(weights) = weights else {
             return Tensor::zeros(size, DType::I64).index_add(0, self, &self.ones_like());
         };
-        if weights.shape() != self.shape() {
+        if weights.sizes() != self.sizes() {
             panic!(
                 "bincount: weights should be 1-d and have the same length as input, but the shapes are {:?} and {:?}",
-                weights.shape(),
-                self.shape()
+                weights.sizes(),
+                self.sizes()
             );
         }
         if places.is_empty() {
@@ -168,7 +168,7 @@ impl Tensor {
             counts.push(run.len() as i64);
         }
         let values = flat.index_select(0, &Tensor::from(firsts));
-        (values, Tensor::from_vec(inverse, self.shape()), Tensor::from(counts))
+        (values, Tensor::from_vec(inverse, self.sizes()), Tensor::from(counts))
     }
 }
 
@@ -209,7 +209,7 @@ fn search(op: &str, sorted: &Tensor, values: Operand<'_>, right: bool) -> Tensor
             (sorted.clone(), values.into_owned())
         }
     };
-    let lead = |x: &Tensor| x.shape()[..x.dim().saturating_sub(1)].to_vec();
+    let lead = |x: &Tensor| x.sizes()[..x.dim().saturating_sub(1)].to_vec();
     if sorted.dim() == 0 {
         panic!("{op}: boundaries tensor should have positive dimension, but got 0 dimension; reshape it to [1]");
     }
@@ -217,8 +217,8 @@ fn search(op: &str, sorted: &Tensor, values: Operand<'_>, right: bool) -> Tensor
         panic!(
             "{op}: boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input \
              value tensor must match, but we got boundaries tensor {:?} and input value tensor {:?}",
-            sorted.shape(),
-            values.shape()
+            sorted.sizes(),
+            values.sizes()
         );
     }
     let len = sorted.size(-1);
@@ -255,9 +255,9 @@ mod tests {
         assert_eq!(Tensor::searchsorted(&lines, &values, false).to_vec::<i64>(), [1, 2, 2, 1, 1, 2]);
         assert_eq!(values.t().bucketize(&Tensor::from([3.0]), false).to_vec::<i64>(), [0, 0, 1, 1, 1, 1]);
         assert_eq!(values.bucketize(&Tensor::zeros(0, DType::F64), false).to_vec::<i64>(), [0; 6]);
-        assert_eq!(Tensor::searchsorted(&sorted, &Tensor::from(2.5), false).shape(), [0usize; 0]);
+        assert_eq!(Tensor::searchsorted(&sorted, &Tensor::from(2.5), false).sizes(), [0usize; 0]);
         let empty = Tensor::zeros([2, 0], DType::F64);
-        assert_eq!(Tensor::searchsorted(&lines, &empty, false).shape(), [2, 0]);
+        assert_eq!(Tensor::searchsorted(&lines, &empty, false).sizes(), [2, 0]);
     }
 
     #[test]
@@ -288,12 +288,12 @@ mod tests {
     fn distinct_elements_are_torchs() {
         let (values, inverse, counts) = Tensor::from([[NAN, 1.0, NAN], [0.0, -0.0, 1.0]]).unique_inverse();
         assert_eq!(values.to_vec::<f64>()[..2], [0.0, 1.0]);
-        assert!(values.shape() == [4] && values.to_vec::<f64>()[2..].iter().all(|v| v.is_nan()));
-        assert_eq!((inverse.to_vec::<i64>(), inverse.shape()), (vec![2, 1, 3, 0, 0, 1], &[2, 3][..]));
+        assert!(values.sizes() == [4] && values.to_vec::<f64>()[2..].iter().all(|v| v.is_nan()));
+        assert_eq!((inverse.to_vec::<i64>(), inverse.sizes()), (vec![2, 1, 3, 0, 0, 1], &[2, 3][..]));
         assert_eq!(counts.to_vec::<i64>(), [2, 2, 1, 1]);
         assert_eq!(Tensor::from([true, false, true]).unique().to_vec::<bool>(), [false, true]);
         assert_eq!(Tensor::from([i64::MAX, i64::MAX]).unique().to_vec::<i64>(), [i64::MAX]);
-        assert_eq!(Tensor::zeros([0, 2], DType::F32).unique().shape(), [0]);
+        assert_eq!(Tensor::zeros([0, 2], DType::F32).unique().sizes(), [0]);
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(super) fn pick_along(
     let keys = dispatch!(x.dtype(), T => dense.with::<T, _>(|x| kernel::keys(&x.data[..numel], descending)));
     let mut shape = x.layout().shape.clone();
     shape[dim] = results;
-    let axis = Axis::new(x.shape(), dim);
+    let axis = Axis::new(x.sizes(), dim);
     let buffer = build::<i64>(shape.iter().product(), |out| kernel::each_line(&keys, axis, results, out, pick));
     Tensor::from_buffer(buffer, shape)
 }
@@ -36,10 +36,10 @@ pub(super) fn one_along(
     pick: &(dyn Fn(&mut [Entry]) -> i64 + Sync),
 ) -> (Tensor, Tensor) {
     let dim = normalize_dim(op, dim, x.dim());
-    let shape = if x.dim() == 0 { x.layout().shape.clone() } else { without(x.shape(), dim, keepdim) };
+    let shape = if x.dim() == 0 { x.layout().shape.clone() } else { without(x.sizes(), dim, keepdim) };
     let x = at_least_one_dimension(x);
-    if x.shape()[dim] == 0 && without(x.shape(), dim, false).iter().all(|&size| size > 0) {
-        panic!("{op}: {op}(): Expected reduction dim {dim} to have non-zero size (shape {:?})", x.shape());
+    if x.sizes()[dim] == 0 && without(x.sizes(), dim, false).iter().all(|&size| size > 0) {
+        panic!("{op}: {op}(): Expected reduction dim {dim} to have non-zero size (shape {:?})", x.sizes());
     }
     let indices = pick_along(&x, dim, false, 1, &|line, out| out[0] = pick(line));
     (x.gather(dim as isize, &indices).reshape_to(&shape), indices.reshape_to(&shape))
@@ -77,7 +77,7 @@ impl Tensor {
     pub fn argsort(&self, dim: isize, descending: bool) -> Tensor {
         let dim = normalize_dim("sort", dim, self.dim());
         let x = at_least_one_dimension(self).detach();
-        pick_along(&x, dim, descending, x.shape()[dim], &|line, out| kernel::first(line, out, true)).reshape_to(self.shape())
+        pick_along(&x, dim, descending, x.sizes()[dim], &|line, out| kernel::first(line, out, true)).reshape_to(self.sizes())
     }
 
     /// The elements in ascending order along the first dimension, as [`sort`](Tensor::sort).
@@ -107,8 +107,8 @@ impl Tensor {
     pub fn topk(&self, k: usize, dim: isize, largest: bool, sorted: bool) -> (Tensor, Tensor) {
         let at = normalize_dim("topk", dim, self.dim());
         let x = at_least_one_dimension(self);
-        if k > x.shape()[at] {
-            panic!("topk: selected index k out of range: k is {k}, dimension {at} of shape {:?} too small", self.shape());
+        if k > x.sizes()[at] {
+            panic!("topk: selected index k out of range: k is {k}, dimension {at} of shape {:?} too small", self.sizes());
         }
         let indices = pick_along(&x.detach(), at, largest, k, &move |line, out| kernel::first(line, out, sorted));
         let values = x.gather(at as isize, &indices);
@@ -130,7 +130,7 @@ impl Tensor {
     #[track_caller]
     pub fn kthvalue(&self, k: usize, dim: isize, keepdim: bool) -> (Tensor, Tensor) {
         let at = normalize_dim("kthvalue", dim, self.dim());
-        let size = self.shape().get(at).copied().unwrap_or(1);
+        let size = self.sizes().get(at).copied().unwrap_or(1);
         if k == 0 || k > size {
             panic!("kthvalue: kthvalue(): selected number k ({k}) out of range for dimension {at} of size {size}");
         }
@@ -150,7 +150,7 @@ mod tests {
     fn gradient(x: &[f64], f: impl Fn(&Tensor) -> Tensor) -> Vec<f64> {
         let x = Tensor::from(x).requires_grad_(true);
         let y = f(&x);
-        let weights = Tensor::arange(1.0, 1.0 + y.numel() as f64, 1.0).reshape_to(y.shape());
+        let weights = Tensor::arange(1.0, 1.0 + y.numel() as f64, 1.0).reshape_to(y.sizes());
         (y * weights).sum().backward().unwrap();
         x.grad().unwrap().to_vec::<f64>()
     }
@@ -205,7 +205,7 @@ mod tests {
         let x = spread(&[5, 6, 7], -1.0, 1.0);
         for dim in 0..3 {
             let values = x.transpose(0, 2).sort(dim, false).0.transpose(dim, 2).to_vec::<f64>();
-            let size = x.transpose(0, 2).shape()[dim as usize];
+            let size = x.transpose(0, 2).sizes()[dim as usize];
             assert!(values.chunks(size).all(|line| line.is_sorted()), "{dim}");
         }
         let x = Tensor::from([i64::MAX, i64::MIN, 0]);
@@ -223,9 +223,9 @@ mod tests {
             assert_eq!((value.item(), index.item(), value.dim(), index.dim()), (3.0, 0.0, 0, 0));
         }
         let empty = Tensor::zeros([2, 0], DType::F32);
-        assert_eq!(empty.sort(1, false).1.shape(), [2, 0]);
-        assert_eq!(empty.topk(1, 0, true, true).0.shape(), [1, 0]);
-        assert_eq!(empty.kthvalue(1, 0, false).0.shape(), [0]);
+        assert_eq!(empty.sort(1, false).1.sizes(), [2, 0]);
+        assert_eq!(empty.topk(1, 0, true, true).0.sizes(), [1, 0]);
+        assert_eq!(empty.kthvalue(1, 0, false).0.sizes(), [0]);
     }
 
     #[test]

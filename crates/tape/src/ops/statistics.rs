@@ -102,7 +102,7 @@ impl Spread {
                 x.dtype()
             );
         }
-        Spread { over: Reduced::new("var", x.shape(), dims), correction, whole: dims.is_empty() }
+        Spread { over: Reduced::new("var", x.sizes(), dims), correction, whole: dims.is_empty() }
     }
 
     fn freedom(&self) -> f64 {
@@ -139,7 +139,7 @@ impl Spread {
         let centred = x - x.mean_dim(self.over.dims.clone(), true);
         let freedom = self.freedom();
         if self.whole && freedom <= 0.0 {
-            let steep = Tensor::full(x.shape(), f64::INFINITY, x.dtype());
+            let steep = Tensor::full(x.sizes(), f64::INFINITY, x.dtype());
             return grad * steep.masked_fill(&centred.eq(0), f64::NAN);
         }
         grad * (2.0 / freedom) * centred
@@ -280,7 +280,7 @@ impl Tensor {
         if !self.dtype().is_floating_point() {
             return self.sum_dim(dims, keepdim);
         }
-        let over = Reduced::new("nansum", self.shape(), &dims.into());
+        let over = Reduced::new("nansum", self.sizes(), &dims.into());
         let sum = no_grad(|| self.masked_fill(&self.isnan(), 0).sum_dim(over.dims.clone(), keepdim));
         sum.record(&[self], || Nansum(over.kept), |_| saves![self])
     }
@@ -346,7 +346,7 @@ impl Tensor {
     /// If a dimension is out of range or named twice.
     #[track_caller]
     pub fn count_nonzero_dim(&self, dims: impl Into<Ints>) -> Tensor {
-        let over = Reduced::new("count_nonzero", self.shape(), &dims.into());
+        let over = Reduced::new("count_nonzero", self.sizes(), &dims.into());
         let marks = if self.dtype() == DType::Bool { self.clone() } else { self.ne(0) };
         over.reduce::<CountNonzero<bool>>(&marks, false)
     }
@@ -369,14 +369,14 @@ impl Tensor {
             panic!(
                 "cov: expected input to have two or fewer dimensions and not to be boolean, but its shape is {:?} and its \
                  dtype {}",
-                self.shape(),
+                self.sizes(),
                 self.dtype()
             );
         }
         let x = self.to_floating();
         let x = if x.dim() == 2 { x } else { x.reshape_to(&[1, x.numel()]) };
         let centred = &x - x.mean_dim(1, true);
-        let freedom = (x.shape()[1] as f64 - correction.into()).max(0.0);
+        let freedom = (x.sizes()[1] as f64 - correction.into()).max(0.0);
         let covariance = centred.matmul(&centred.t()) / freedom;
         // One variable has a variance.
         if covariance.numel() == 1 { covariance.reshape_to(&[]) } else { covariance }
@@ -399,7 +399,7 @@ impl Tensor {
         if covariance.dim() == 0 {
             return covariance.div(&covariance);
         }
-        let variables = covariance.shape()[0] as i64;
+        let variables = covariance.sizes()[0] as i64;
         let diagonal = Tensor::arange(0, variables * variables, variables + 1);
         let deviations = covariance.reshape_to(&[covariance.numel()]).index_select(0, &diagonal).sqrt();
         (covariance / deviations.unsqueeze(1) / deviations).clamp(-1.0, 1.0)

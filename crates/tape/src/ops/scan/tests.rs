@@ -102,8 +102,8 @@ fn dtypes_shapes_and_empty_tensors() {
     assert_eq!(Tensor::from([0i64]).logcumsumexp(0).dtype(), DType::F32);
     let empty = Tensor::zeros([2, 0, 3], DType::F32);
     for dim in 0..3 {
-        assert_eq!(empty.cumsum(dim).shape(), [2, 0, 3]);
-        assert_eq!(empty.cummin(dim).1.shape(), [2, 0, 3]);
+        assert_eq!(empty.cumsum(dim).sizes(), [2, 0, 3]);
+        assert_eq!(empty.cummin(dim).1.sizes(), [2, 0, 3]);
     }
     let lone = Tensor::from(3.0);
     assert_eq!((lone.cumsum(-1).item(), lone.cumprod(0).dim(), lone.cummax(0).1.item()), (3.0, 0, 0.0));
@@ -113,14 +113,14 @@ fn dtypes_shapes_and_empty_tensors() {
 fn differences_and_trapezoids_are_torchs() {
     assert_eq!(Tensor::from([3i64, 2]).diff(1, 0).to_vec::<i64>(), [-1]);
     assert_eq!(Tensor::from([true, false, false]).diff(1, -1).to_vec::<bool>(), [true, false]);
-    assert_eq!(Tensor::from([1.0, 2.0]).diff(5, 0).shape(), [0]);
+    assert_eq!(Tensor::from([1.0, 2.0]).diff(5, 0).sizes(), [0]);
     assert_eq!(Tensor::from([1.0, 2.0]).diff(0, 0).to_vec::<f64>(), [1.0, 2.0]);
     let x = Tensor::from([1i64, 2, 3]);
     assert_eq!((x.trapezoid(1.0, 0).item(), x.trapezoid(1.0, 0).dtype()), (4.0, DType::F32));
     assert_eq!(x.cumulative_trapezoid(1.0, 0).to_vec::<f32>(), [1.5, 4.0]);
     let empty = Tensor::ones([2, 0], DType::F32);
     assert_eq!(empty.trapezoid(1.0, 1).to_vec::<f32>(), [0.0, 0.0]);
-    assert_eq!(empty.cumulative_trapezoid(1.0, 1).shape(), [2, 0]);
+    assert_eq!(empty.cumulative_trapezoid(1.0, 1).sizes(), [2, 0]);
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn variances_are_torchs_at_special_points() {
     check(&[1.0, INF], |x| x.var(1), NAN, &[-INF, NAN]);
     assert!(Tensor::zeros(0, DType::F32).var(1).item().is_nan());
     assert!(Tensor::from(1.0).std(1).item().is_nan());
-    assert_eq!(Tensor::from(1.0).var_dim(0, 0, true).shape(), [0usize; 0]);
+    assert_eq!(Tensor::from(1.0).var_dim(0, 0, true).sizes(), [0usize; 0]);
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_large_mean_costs_no_digits() {
 #[test]
 fn any_dimensions_and_layouts() {
     let x = spread(&[3, 4, 5], -1.0, 1.0).transpose(0, 2);
-    assert_eq!(x.var_dim([0, -1], 1, true).shape(), [1, 4, 1]);
+    assert_eq!(x.var_dim([0, -1], 1, true).sizes(), [1, 4, 1]);
     let found = x.var_dim([0, 2], 1, false).to_vec::<f64>();
     for (i, found) in found.into_iter().enumerate() {
         let line = x.select(1, i as isize).to_vec::<f64>();
@@ -83,7 +83,7 @@ fn what_is_not_nan_is_summed_and_averaged() {
     check(&[NAN, NAN], Tensor::nanmean, NAN, &[NAN, NAN]);
     check(&[NAN, 2.0, 4.0], Tensor::nanmean, 3.0, &[0.0, 0.5, 0.5]);
     assert_eq!(Tensor::from([true]).nansum().item_as::<i64>(), 1);
-    assert_eq!(Tensor::from([[1.0f32, f32::NAN]]).nanmean_dim(0, true).shape(), [1, 2]);
+    assert_eq!(Tensor::from([[1.0f32, f32::NAN]]).nanmean_dim(0, true).sizes(), [1, 2]);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn covariances_are_torchs() {
     let (a, b) = (7.0 / 3.0, -13.0 / 6.0);
     assert!(close(&x.cov(1).to_vec::<f64>(), &[a, b, b, a]));
     assert!(close(&x.corrcoef().to_vec::<f64>(), &[1.0, b / a, b / a, 1.0]));
-    assert_eq!(x.i(0).cov(1).shape(), [0usize; 0]);
+    assert_eq!(x.i(0).cov(1).sizes(), [0usize; 0]);
     assert!((x.i(0).cov(1).item() - a).abs() < 1e-15);
     assert_eq!(Tensor::from([1i64, 2, 4]).corrcoef().item(), 1.0);
     assert!(Tensor::from(3.0).cov(1).item().is_nan());
