@@ -3,16 +3,20 @@
 
 pub(crate) mod axis;
 pub(crate) mod copy;
+pub(crate) mod distance;
 pub(crate) mod gather;
 pub(crate) mod loss;
 pub(crate) mod map;
 pub(crate) mod matmul;
+pub(crate) mod moments;
 pub(crate) mod parallel;
 pub(crate) mod rearrange;
 pub(crate) mod reduce;
 pub(crate) mod rows;
+pub(crate) mod scan;
 pub(crate) mod simd;
 pub(crate) mod softmax;
+pub(crate) mod sort;
 pub(crate) mod vmath;
 
 /// A read-only strided view of a slice: `data[0]` is the first element, `strides` count elements.

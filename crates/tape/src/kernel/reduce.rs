@@ -10,9 +10,9 @@ mod combine;
 mod rows;
 
 pub(crate) use arg::arg_reduce;
-pub(crate) use combine::{All, Any, Combine, Largest, Number, Prefer, Smallest, Sum};
+pub(crate) use combine::{All, Any, Combine, CountNonzero, Largest, Number, Prefer, Prod, Smallest, Sum, SumSquares};
 #[cfg(test)]
-pub(crate) use combine::{CountNonzero, Max, Min, Prod};
+pub(crate) use combine::{Max, Min};
 
 use super::Strided;
 use smallvec::SmallVec;

@@ -1,6 +1,6 @@
 //! What a reduction does with its elements.
 
-use crate::Element;
+use crate::{Element, Float};
 use std::marker::PhantomData;
 
 /// A reduction, as a pair of functions on one accumulator. Implementers mark all of them `#[inline(always)]`.
@@ -107,8 +107,11 @@ combine!(
 );
 combine!(
     /// The product; one for no element.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a kernel that no operation needs yet"))]
     Prod<T: Number> -> T, T::ONE, T::times, T::times
+);
+combine!(
+    /// The sum of the squares.
+    SumSquares<T: Float> -> T, T::ZERO, |acc, x| acc + x * x, |a, b| a + b
 );
 combine!(
     /// The largest element, or NaN if there is one.
@@ -120,7 +123,6 @@ combine!(
 );
 combine!(
     /// The number of elements that are not zero (NaN is not zero).
-    #[cfg_attr(not(test), expect(dead_code, reason = "a kernel that no operation needs yet"))]
     CountNonzero<T: Element> -> i64, 0, |acc, x| acc + i64::from(x != T::default()), |a, b| a + b
 );
 combine!(

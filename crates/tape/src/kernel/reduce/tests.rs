@@ -85,6 +85,8 @@ fn every_reduction_agrees_with_a_loop_over_every_layout() {
         let expect = |f: fn(&[f64]) -> f64| groups.iter().map(|g| f(g)).collect::<Vec<f64>>();
         let case = format!("{shape:?} {strides:?} {reduced:?}");
         assert_eq!(run::<Sum<f64>>(x, reduced), expect(|g| g.iter().sum()), "{case}");
+        let squares = expect(|g| g.iter().map(|v| v * v).sum());
+        assert_eq!(run::<SumSquares<f64>>(x, reduced), squares, "{case}");
         assert_eq!(run::<Max<f64>>(x, reduced), expect(|g| g.iter().copied().fold(-9.0, f64::max)), "{case}");
         assert_eq!(run::<Min<f64>>(x, reduced), expect(|g| g.iter().copied().fold(9.0, f64::min)), "{case}");
         let nonzero = groups.iter().map(|g| g.iter().filter(|&&v| v != 0.0).count() as i64);
