@@ -99,6 +99,7 @@ mod forms {
 }
 
 mod arc;
+mod bessel;
 mod erf;
 mod exp;
 mod gamma;
@@ -107,6 +108,10 @@ mod pow;
 #[cfg(test)]
 mod tests;
 mod trig;
+
+pub(crate) use bessel::{i0, i1};
+pub(crate) use erf::{erfcx, erfinv};
+pub(crate) use gamma::polygamma;
 
 /// The elementwise functions of a floating-point type.
 ///
@@ -162,10 +167,8 @@ pub(crate) trait VMath: Copy {
     fn erfc(self) -> Self;
     fn pow(self, y: Self) -> Self;
     /// `log |gamma(self)|`; scalar.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a kernel that no operation needs yet"))]
     fn lgamma(self) -> Self;
     /// The logarithmic derivative of the gamma function; scalar.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a kernel that no operation needs yet"))]
     fn digamma(self) -> Self;
 }
 

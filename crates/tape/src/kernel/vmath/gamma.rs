@@ -1,4 +1,4 @@
-//! `lgamma` and `digamma`, scalar: recurrences and reflection make them branchy, and they are rare.
+//! `lgamma`, `digamma` and `polygamma`, scalar: recurrences and reflection make them branchy, and they are rare.
 //! `f32` rounds the `f64` result.
 
 use std::f64::consts::PI;
@@ -112,4 +112,68 @@ pub(super) fn digamma(x: f64) -> f64 {
         1.0 / 12.0, -1.0 / 120.0, 1.0 / 252.0, -1.0 / 240.0, 1.0 / 132.0, -691.0 / 32760.0, 1.0 / 12.0
     );
     (a.ln() - sum) - (0.5 / a + series + low)
+}
+
+/// The derivative of order `n` of [`digamma`]: `(-1)^(n + 1) n! zeta(n + 1, x)`; infinite at the poles.
+pub(crate) fn polygamma(n: usize, x: f64) -> f64 {
+    if n == 0 {
+        return digamma(x);
+    }
+    let factorial: f64 = (2..=n).map(|k| k as f64).product();
+    let value = factorial * zeta(n as f64 + 1.0, x);
+    if n % 2 == 0 { -value } else { value }
+}
+
+/// Hurwitz' zeta function, the sum of `(q + k)^-s`, for integers `s > 1` and every `q`.
+fn zeta(s: f64, q: f64) -> f64 {
+    if q > 0.0 {
+        return zeta_positive(s, q);
+    }
+    if q.floor() == q {
+        return if q.is_finite() { f64::INFINITY } else { f64::NAN };
+    }
+    // The terms of negative base are those of zeta(s, 1 - fraction) up to 1 - q, with the sign of (-1)^s.
+    let fraction = q - q.floor();
+    let below = zeta_positive(s, 1.0 - fraction) - zeta_positive(s, 1.0 - q);
+    zeta_positive(s, fraction) + if s % 2.0 == 0.0 { below } else { -below }
+}
+
+/// [`zeta`] for `q > 0`: some terms, and Euler and Maclaurin's formula for the rest.
+fn zeta_positive(s: f64, q: f64) -> f64 {
+    // B(2j) / (2j)!
+    const COEFFICIENTS: [f64; 12] = [
+        1.0 / 12.0,
+        -1.0 / 720.0,
+        1.0 / 30240.0,
+        -1.0 / 1209600.0,
+        1.0 / 47900160.0,
+        -691.0 / 1307674368000.0,
+        1.0 / 74724249600.0,
+        -3617.0 / 10670622842880000.0,
+        43867.0 / 5109094217170944000.0,
+        -174611.0 / 802857662698291200000.0,
+        77683.0 / 14101100039391805440000.0,
+        -236364091.0 / 1693824136731743669452800000.0,
+    ];
+    if q == f64::INFINITY {
+        return 0.0;
+    }
+    let (mut sum, mut a) = (0.0, q);
+    while a < 10.0 + 0.5 * s {
+        let term = a.powf(-s);
+        sum += term;
+        if term < 1e-19 * sum {
+            return sum;
+        }
+        a += 1.0;
+    }
+    let power = a.powf(-s);
+    let mut rest = power * (a / (s - 1.0) + 0.5);
+    let (mut factor, mut rising) = (power * s / a, s);
+    for coefficient in COEFFICIENTS {
+        rest += coefficient * factor;
+        factor *= (rising + 1.0) * (rising + 2.0) / (a * a);
+        rising += 2.0;
+    }
+    sum + rest
 }
