@@ -31,9 +31,11 @@
 //! | `cosh` | 1.5 | 1.2 | | `pow` | 0.51 | 0.97 |
 //! | `sigmoid` | 1.5 | 1.4 | | `lgamma`, `x > 0` | 0.50 | 2.0 |
 //! | `logsigmoid` | 2.2 | 2.1 | | `digamma`, `x > 0` | 0.50 | 2.4 of `max(1, value)` |
+//! | `erfinv` | | 4.2 | | `polygamma`, `n < 4`, `x > 0` | | 3.8 |
+//! | `erfcx` | | 4.9 | | `i0`, `i1` | | 11 |
 //!
-//! Next to their zeros at negative arguments `lgamma` and `digamma` are accurate absolutely, not relatively,
-//! as is `digamma` next to its root 1.4616.
+//! Functions without a number for `f32` are there in `f64` alone. Next to their zeros at negative arguments
+//! `lgamma` and `digamma` are accurate absolutely, not relatively, as is `digamma` next to its root 1.4616.
 
 #[macro_use]
 mod forms {

@@ -26,8 +26,17 @@ pub(crate) struct PairFunction {
     pub value: fn(f64, f64) -> f64,
     /// The function of integers, if there is one.
     pub integers: Option<fn(i64, i64) -> i64>,
-    /// The gradients of the inputs, in tensor operations, from the output's and the inputs.
-    pub derivatives: [fn(&Tensor, &Tensor, &Tensor) -> Tensor; 2],
+    pub derivatives: [Slope; 2],
+}
+
+/// A derivative of a [`PairFunction`].
+pub(crate) enum Slope {
+    /// The gradient passes as it is.
+    One,
+    /// No gradient passes.
+    Zero,
+    /// The gradient, in tensor operations, from the output's and the two inputs.
+    Of(fn(&Tensor, &Tensor, &Tensor) -> Tensor),
 }
 
 /// A [`Function`] of every element.
@@ -97,7 +106,10 @@ impl PairFunction {
             Some(function) if a.dtype() == DType::I64 => integers_of(op, a, b, function),
             _ => dispatch_float!(op, a.dtype(), T => zip::<T, T, T, _>(op, a, b, CallPair(self.value))),
         };
-        out.record(&[a, b], || OfPair { function: self, node }, |_| saves![a, b])
+        // An input that no derivative looks at may be changed in place.
+        let looks = |slope: &Slope, input: &Tensor| matches!(slope, Slope::Of(_)) && input.requires_grad();
+        let saved = looks(&self.derivatives[0], a) || looks(&self.derivatives[1], b);
+        out.record(&[a, b], || OfPair { function: self, node }, |_| if saved { saves![a, b] } else { saves![] })
     }
 }
 
@@ -141,9 +153,13 @@ impl Op for OfPair {
         self.node
     }
     fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
-        let (a, b) = (rule.saved(0), rule.saved(1));
-        let [left, right] = self.function.derivatives;
-        gradients![rule; left(grad, a, b), right(grad, a, b)]
+        let slope = |slope: &Slope| match slope {
+            Slope::One => grad.clone(),
+            Slope::Zero => grad.zeros_like(),
+            Slope::Of(derivative) => derivative(grad, rule.saved(0), rule.saved(1)),
+        };
+        let [left, right] = &self.function.derivatives;
+        gradients![rule; slope(left), slope(right)]
     }
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {

@@ -1,6 +1,6 @@
 //! Products with logarithms, and logarithms of sums of exponentials, of two tensors.
 
-use super::function::{PairFunction, operands};
+use super::function::{PairFunction, Slope, operands};
 use crate::op::{Operand, promoted};
 use crate::Tensor;
 use std::f64::consts::LN_2;
@@ -13,8 +13,8 @@ static XLOGY: PairFunction = PairFunction {
     },
     integers: None,
     derivatives: [
-        |grad, x, y| grad.xlogy(y).masked_fill(&x.eq(0).logical_and(&y.le(0)), 0),
-        |grad, x, y| grad * x / y,
+        Slope::Of(|grad, x, y| grad.xlogy(y).masked_fill(&x.eq(0).logical_and(&y.le(0)), 0)),
+        Slope::Of(|grad, x, y| grad * x / y),
     ],
 };
 
@@ -26,8 +26,8 @@ static XLOG1PY: PairFunction = PairFunction {
     },
     integers: None,
     derivatives: [
-        |grad, x, y| grad.xlog1py(y).masked_fill(&x.eq(0).logical_and(&y.le(-1)), 0),
-        |grad, x, y| grad * x / (y + 1.0),
+        Slope::Of(|grad, x, y| grad.xlog1py(y).masked_fill(&x.eq(0).logical_and(&y.le(-1)), 0)),
+        Slope::Of(|grad, x, y| grad * x / (y + 1.0)),
     ],
 };
 
@@ -38,7 +38,10 @@ static LOGADDEXP: PairFunction = PairFunction {
         _ => larger(a, b) + (-(a - b).abs()).exp().ln_1p(),
     },
     integers: None,
-    derivatives: [|grad, a, b| grad * (a - b).sigmoid(), |grad, a, b| grad * (b - a).sigmoid()],
+    derivatives: [
+        Slope::Of(|grad, a, b| grad * (a - b).sigmoid()),
+        Slope::Of(|grad, a, b| grad * (b - a).sigmoid()),
+    ],
 };
 
 static LOGADDEXP2: PairFunction = PairFunction {
@@ -48,8 +51,8 @@ static LOGADDEXP2: PairFunction = PairFunction {
     },
     integers: None,
     derivatives: [
-        |grad, a, b| grad * ((a - b) * LN_2).sigmoid(),
-        |grad, a, b| grad * ((b - a) * LN_2).sigmoid(),
+        Slope::Of(|grad, a, b| grad * ((a - b) * LN_2).sigmoid()),
+        Slope::Of(|grad, a, b| grad * ((b - a) * LN_2).sigmoid()),
     ],
 };
 

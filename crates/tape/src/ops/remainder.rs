@@ -1,13 +1,13 @@
 //! Remainders and quotients of divisions that give whole numbers.
 
-use super::function::{PairFunction, operands};
+use super::function::{PairFunction, Slope, operands};
 use crate::op::Operand;
 use crate::{DType, Tensor};
 
 static FMOD: PairFunction = PairFunction {
     value: |a, b| a % b,
     integers: Some(i64::wrapping_rem),
-    derivatives: [|grad, _, _| grad.clone(), |grad, a, b| -grad * (a / b).trunc()],
+    derivatives: [Slope::One, Slope::Of(|grad, a, b| -grad * (a / b).trunc())],
 };
 
 static REMAINDER: PairFunction = PairFunction {
@@ -19,7 +19,7 @@ static REMAINDER: PairFunction = PairFunction {
         let rest = a.wrapping_rem(b);
         if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest }
     }),
-    derivatives: [|grad, _, _| grad.clone(), |grad, a, b| -grad * a.floor_divide(b)],
+    derivatives: [Slope::One, Slope::Of(|grad, a, b| -grad * a.floor_divide(b))],
 };
 
 static FLOOR_DIVIDE: PairFunction = PairFunction {
@@ -28,7 +28,7 @@ static FLOOR_DIVIDE: PairFunction = PairFunction {
         let quotient = a.wrapping_div(b);
         if a.wrapping_rem(b) != 0 && (a < 0) != (b < 0) { quotient - 1 } else { quotient }
     }),
-    derivatives: [|grad, _, _| grad.zeros_like(), |grad, _, _| grad.zeros_like()],
+    derivatives: [Slope::Zero, Slope::Zero],
 };
 
 /// The quotient that belongs to the remainder with the divisor's sign, as Python's `//`: `floor(a / b)` would

@@ -121,7 +121,7 @@ pub(crate) fn polygamma(n: usize, x: f64) -> f64 {
     }
     let factorial: f64 = (2..=n).map(|k| k as f64).product();
     let value = factorial * zeta(n as f64 + 1.0, x);
-    if n % 2 == 0 { -value } else { value }
+    if n.is_multiple_of(2) { -value } else { value }
 }
 
 /// Hurwitz' zeta function, the sum of `(q + k)^-s`, for integers `s > 1` and every `q`.

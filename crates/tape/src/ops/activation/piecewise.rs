@@ -197,7 +197,7 @@ impl Tensor {
         }
         let at = normalize_dim("glu", dim, self.dim());
         let size = self.shape()[at];
-        if size % 2 != 0 {
+        if !size.is_multiple_of(2) {
             panic!("glu: Halving dimension must be even, but dimension {at} is size {size}");
         }
         let half = |start: usize| self.narrow(dim, start as isize, size / 2);

@@ -211,7 +211,8 @@ fn activations_of_pieces_and_their_derivatives_at_special_points() {
 #[test]
 fn single_precision_is_accurate() {
     let x = crate::op::spread(&[999], -12.0, 12.0).float();
-    let functions: [(&str, fn(&Tensor) -> Tensor); 10] = [
+    type Activation = fn(&Tensor) -> Tensor;
+    let functions: [(&str, Activation); 10] = [
         ("silu", Tensor::silu),
         ("mish", Tensor::mish),
         ("gelu", Tensor::gelu),

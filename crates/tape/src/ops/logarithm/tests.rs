@@ -1,3 +1,5 @@
+#![expect(clippy::approx_constant, reason = "torch's numbers as they are")]
+
 use crate::{DType, Tensor};
 use crate::ops::function::check::{PairTable, assert_pairs_like_torch};
 

@@ -1,3 +1,5 @@
+#![expect(clippy::approx_constant, reason = "torch's numbers as they are")]
+
 use crate::{DType, Tensor, grad};
 use crate::ops::function::check::{PairTable, Table, assert_like_torch, assert_pairs_like_torch};
 

@@ -73,3 +73,13 @@ fn integers_are_not_divided_by_zero() {
 fn truth_values_have_no_remainder() {
     Tensor::from([true]).remainder(&Tensor::from([true]));
 }
+
+#[test]
+fn what_no_derivative_looks_at_may_change() {
+    let x = Tensor::from([5.5, -3.0]).requires_grad_(true);
+    let y = &x * 1.0;
+    let rest = y.fmod(2).sum() + y.remainder(&Tensor::from([2.0, 4.0])).sum() + y.lerp(&y, &Tensor::from(0.5)).sum();
+    y.zero_();
+    rest.backward().unwrap();
+    assert_eq!(x.grad().unwrap().to_vec::<f64>(), [3.0, 3.0]);
+}

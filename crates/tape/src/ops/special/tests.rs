@@ -1,3 +1,5 @@
+#![expect(clippy::approx_constant, reason = "torch's numbers as they are")]
+
 use super::{bessel_i1, scaled_erfc};
 use crate::Tensor;
 use crate::ops::function::check::{Table, assert_close, assert_like_torch};
@@ -266,8 +268,8 @@ fn integers_become_single_precision() {
         (x.polygamma(1), [1.644934, 0.6449341, 0.39493406]),
         (x.i0(), [1.266066, 2.2795851, 4.8807926]),
         (x.ndtr(), [0.8413447, 0.97724986, 0.9986501]),
-        (x.log_ndtr(), [-0.17275378, -0.023012910, -0.0013508099]),
-        (x.entr(), [0.0, -1.3862944, -3.2958369]),
+        (x.log_ndtr(), [-0.17275378, -0.02301291, -0.0013508099]),
+        (x.entr(), [0.0, -1.3862944, -3.295837]),
         (x.mvlgamma(2), [1.1447299, 0.4515827, 1.550195]),
     ] {
         let expected = Tensor::from(expected);
