@@ -289,32 +289,47 @@ pub(crate) mod check {
     const A: [f64; 32] = [-INF, -INF, -INF, INF, INF, INF, -1.5, 2.5, -0.0, -0.0, 0.0, 0.0, 0.0, 0.0, -0.0, 1.5, -1.5, -1.5, 0.0, INF, NAN, NAN, 1.0, 0.0, NAN, 2.5, -2.5, 2.5, 1.5, -1.0, 0.0, 0.0];
     const B: [f64; 32] = [-INF, INF, 1.5, -INF, INF, -1.5, INF, -INF, -0.0, 0.0, -0.0, 0.0, -1.5, 1.5, 1.5, 0.0, 0.0, -0.0, INF, 0.0, 1.0, 0.0, NAN, NAN, NAN, 1.5, 1.5, -1.5, 1.5, -1.0, -1.0, 1.0];
 
-    /// Value and first derivatives of a function at the pairs, by torch 2.8 in double precision.
+    /// Value and first derivatives of a function at the pairs, and the derivatives of `da + 2 db`, by torch 2.8
+    /// in double precision.
     pub struct PairTable<'a> {
         pub name: &'a str,
         pub call: &'a dyn Fn(&Tensor, &Tensor) -> Tensor,
         pub y: &'a [f64],
         pub da: &'a [f64],
         pub db: &'a [f64],
+        pub dda: &'a [f64],
+        pub ddb: &'a [f64],
     }
 
     #[track_caller]
     pub fn assert_pairs_like_torch(tables: &[PairTable<'_>]) {
         let mut failures = Vec::new();
-        for PairTable { name, call, y, da, db } in tables {
-            for create_graph in [false, true] {
-                let (a, b) = (Tensor::from(A).requires_grad_(true), Tensor::from(B).requires_grad_(true));
-                let out = call(&a, &b);
-                let gradients = grad(out.sum(), [&a, &b]).create_graph(create_graph).compute().unwrap();
-                for (what, found, expected) in
-                    [("value", &out, y), ("gradient of a", &gradients[0], da), ("gradient of b", &gradients[1], db)]
-                {
-                    for (i, (found, &expected)) in found.to_vec::<f64>().into_iter().zip(*expected).enumerate() {
-                        if !same(found, expected, ROUNDINGS) {
-                            let (a, b) = (A[i], B[i]);
-                            failures.push(format!("{name} at ({a:?}, {b:?}): {what} {found:?}, not {expected:?}"));
-                        }
+        for table in tables {
+            let (a, b) = (Tensor::from(A).requires_grad_(true), Tensor::from(B).requires_grad_(true));
+            let mut compare = |what: &str, found: &Tensor, expected: &[f64]| {
+                for (i, (found, &expected)) in found.to_vec::<f64>().into_iter().zip(expected).enumerate() {
+                    if !same(found, expected, ROUNDINGS) {
+                        let pair = (A[i], B[i]);
+                        failures.push(format!("{} at {pair:?}: {what} {found:?}, not {expected:?}", table.name));
                     }
+                }
+            };
+            let first = grad((table.call)(&a, &b).sum(), [&a, &b]).compute().unwrap();
+            compare("value", &(table.call)(&a, &b), table.y);
+            compare("gradient of a in one pass", &first[0], table.da);
+            compare("gradient of b in one pass", &first[1], table.db);
+            let first = grad((table.call)(&a, &b).sum(), [&a, &b]).create_graph(true).compute().unwrap();
+            compare("gradient of a", &first[0], table.da);
+            compare("gradient of b", &first[1], table.db);
+            let sum = (&first[0] + &first[1] * 2.0).sum();
+            if sum.requires_grad() {
+                let second = grad(&sum, [&a, &b]).allow_unused(true).compute().unwrap();
+                let second = second.iter().map(|slope| slope.clone().unwrap_or_else(|| a.detach().zeros_like()));
+                for (what, (found, expected)) in ["a", "b"].iter().zip(second.zip([table.dda, table.ddb])) {
+                    // Where torch has none (NaN), finite ones are welcome.
+                    let nan = Tensor::from(expected).isnan();
+                    let found = found.masked_fill(&nan, NAN);
+                    compare(&format!("second derivative by {what}"), &found, expected);
                 }
             }
         }

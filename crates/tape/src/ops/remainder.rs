@@ -1,13 +1,14 @@
 //! Remainders and quotients of divisions that give whole numbers.
 
 use super::function::{PairFunction, Slope, operands};
+use crate::autograd::no_grad;
 use crate::op::Operand;
 use crate::{DType, Tensor};
 
 static FMOD: PairFunction = PairFunction {
     value: |a, b| a % b,
     integers: Some(i64::wrapping_rem),
-    derivatives: [Slope::One, Slope::Of(|grad, a, b| -grad * (a / b).trunc())],
+    derivatives: [Slope::One, Slope::Of(|grad, a, b| -grad * no_grad(|| (a / b).trunc()))],
 };
 
 static REMAINDER: PairFunction = PairFunction {
@@ -19,7 +20,7 @@ static REMAINDER: PairFunction = PairFunction {
         let rest = a.wrapping_rem(b);
         if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest }
     }),
-    derivatives: [Slope::One, Slope::Of(|grad, a, b| -grad * a.floor_divide(b))],
+    derivatives: [Slope::One, Slope::Of(|grad, a, b| -grad * no_grad(|| a.floor_divide(b)))],
 };
 
 static FLOOR_DIVIDE: PairFunction = PairFunction {
