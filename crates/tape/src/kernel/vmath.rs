@@ -111,9 +111,28 @@ mod pow;
 mod tests;
 mod trig;
 
+use super::simd::{Kernel, dispatch};
+
 pub(crate) use bessel::{i0, i1};
 pub(crate) use erf::{erfcx, erfinv};
 pub(crate) use gamma::polygamma;
+
+/// A function of one number, compiled for every instruction set: at the baseline each of its fused
+/// multiply-adds is a call.
+struct Alone<F>(f64, F);
+
+impl<F: Fn(f64) -> f64> Kernel for Alone<F> {
+    type Output = f64;
+    #[inline(always)]
+    fn run(self) -> f64 {
+        (self.1)(self.0)
+    }
+}
+
+/// `f(x)` at the best instruction set, for functions that no loop inlines.
+fn alone(x: f64, f: impl Fn(f64) -> f64) -> f64 {
+    dispatch(Alone(x, f))
+}
 
 /// The elementwise functions of a floating-point type.
 ///
@@ -222,7 +241,7 @@ macro_rules! vmath {
             #[inline(always)]
             fn lgamma(self) -> $t {
                 let $g = self;
-                gamma::lgamma($widen) as $t
+                alone($widen, gamma::lgamma) as $t
             }
 
             #[inline(always)]

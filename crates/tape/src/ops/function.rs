@@ -14,11 +14,16 @@ pub(crate) type Parameters = [f64; 3];
 
 /// A function of one element and its derivative.
 pub(crate) struct Function {
+    pub value: fn(f64, &Parameters) -> f64,
+    pub derivative: Derivative,
+}
+
+/// The derivative of a function of one element.
+pub(crate) struct Derivative {
     /// torch's name of the backward node.
     pub node: &'static str,
-    pub value: fn(f64, &Parameters) -> f64,
     /// The gradient of the input, in tensor operations, from the output's and the input.
-    pub derivative: fn(&Tensor, &Tensor, &Parameters) -> Tensor,
+    pub gradient: fn(&Tensor, &Tensor, &Parameters) -> Tensor,
 }
 
 /// A function of two elements and its derivatives.
@@ -39,9 +44,9 @@ pub(crate) enum Slope {
     Of(fn(&Tensor, &Tensor, &Tensor) -> Tensor),
 }
 
-/// A [`Function`] of every element.
+/// A function of every element, with its [`Derivative`].
 pub(crate) struct OfElement {
-    function: &'static Function,
+    derivative: &'static Derivative,
     parameters: Parameters,
 }
 
@@ -93,7 +98,14 @@ impl Function {
     pub fn of(&'static self, op: &str, x: &Tensor, parameters: Parameters) -> Tensor {
         let call = Call { value: self.value, parameters };
         let out = dispatch_float!(op, x.dtype(), T => map::<T, T, _>(x, call));
-        out.record(&[x], || OfElement { function: self, parameters }, |_| saves![x])
+        self.derivative.record(out, x, parameters)
+    }
+}
+
+impl Derivative {
+    /// Records that `value` is the function of `x`.
+    pub fn record(&'static self, value: Tensor, x: &Tensor, parameters: Parameters) -> Tensor {
+        value.record(&[x], || OfElement { derivative: self, parameters }, |_| saves![x])
     }
 }
 
@@ -133,10 +145,10 @@ pub(crate) fn operands(x: &Tensor, other: Operand<'_>) -> (Tensor, Tensor) {
 
 impl Op for OfElement {
     fn name(&self) -> &'static str {
-        self.function.node
+        self.derivative.node
     }
     fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
-        gradients![rule; (self.function.derivative)(grad, rule.saved(0), &self.parameters)]
+        gradients![rule; (self.derivative.gradient)(grad, rule.saved(0), &self.parameters)]
     }
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {
@@ -195,12 +207,14 @@ macro_rules! functions {
             #[track_caller]
             pub fn $method(&self) -> Tensor {
                 static FUNCTION: $crate::ops::function::Function = $crate::ops::function::Function {
-                    node: $node,
                     value: |x, _| {
                         let value: fn(f64) -> f64 = $value;
                         value(x)
                     },
-                    derivative: |$grad, $input, _| $derivative,
+                    derivative: $crate::ops::function::Derivative {
+                        node: $node,
+                        gradient: |$grad, $input, _| $derivative,
+                    },
                 };
                 FUNCTION.of(stringify!($method), &self.to_floating(), [0.0; 3])
             }

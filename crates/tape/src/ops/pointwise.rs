@@ -1,20 +1,19 @@
 //! Signs, fractions and replacements of elements; elementwise combinations of two or three tensors.
 
-use super::function::{Function, PairFunction, Slope, operands};
+use super::function::{Derivative, Function, PairFunction, Slope, operands};
 use crate::autograd::{Gradients, Op, Rule, gradients, no_grad, saves};
 use crate::op::{Operand, promoted};
 use crate::{DType, Scalar, Tensor};
 
 /// The parameters: what replaces NaN, infinity and minus infinity.
 static NAN_TO_NUM: Function = Function {
-    node: "NanToNumBackward0",
     value: |x, &[nan, posinf, neginf]| match x {
         f64::INFINITY => posinf,
         f64::NEG_INFINITY => neginf,
         _ if x.is_nan() => nan,
         _ => x,
     },
-    derivative: |grad, x, _| grad * x.isfinite(),
+    derivative: Derivative { node: "NanToNumBackward0", gradient: |grad, x, _| grad * x.isfinite() },
 };
 
 static HYPOT: PairFunction = PairFunction {

@@ -1,7 +1,7 @@
 //! Special functions: gamma and its logarithmic derivatives, Bessel, error and normal distribution functions,
 //! entropy, sinc, logit.
 
-use super::function::{Function, functions};
+use super::function::{Derivative, Function, functions};
 use crate::Tensor;
 use crate::kernel::vmath::{VMath, erfcx, erfinv, i0, i1, polygamma};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, PI};
@@ -27,8 +27,7 @@ functions! {
     /// assert_eq!(Tensor::from([1.0, 2.0, 5.0]).lgamma().to_vec::<f64>(), [0.0, 0.0, 24f64.ln()]);
     /// ```
     fn lgamma, "LgammaBackward0":
-        // The sum has no negative zero, which the kernel gives at 1.
-        |x| VMath::lgamma(x) + 0.0,
+        VMath::lgamma,
         |grad, x| grad * x.digamma();
         samples 0.3, 4.0;
 
@@ -109,13 +108,15 @@ fn log_ndtr(x: f64) -> f64 {
 /// The modified Bessel function of order 1.
 fn bessel_i1(x: &Tensor) -> Tensor {
     static FUNCTION: Function = Function {
-        node: "SpecialI1Backward0",
         value: |x, _| i1(x),
-        derivative: |grad, x, _| {
-            // I1(x) / x, which is 1/2 at 0.
-            let zero = x.eq(0);
-            let ratio = (bessel_i1(x) / x.masked_fill(&zero, 1)).masked_fill(&zero, 0.5);
-            grad * (x.i0() - ratio)
+        derivative: Derivative {
+            node: "SpecialI1Backward0",
+            gradient: |grad, x, _| {
+                // I1(x) / x, which is 1/2 at 0.
+                let zero = x.eq(0);
+                let ratio = (bessel_i1(x) / x.masked_fill(&zero, 1)).masked_fill(&zero, 0.5);
+                grad * (x.i0() - ratio)
+            },
         },
     };
     FUNCTION.of("i1", x, [0.0; 3])
@@ -124,9 +125,11 @@ fn bessel_i1(x: &Tensor) -> Tensor {
 /// `exp(x^2) erfc(x)`.
 fn scaled_erfc(x: &Tensor) -> Tensor {
     static FUNCTION: Function = Function {
-        node: "SpecialErfcxBackward0",
         value: |x, _| erfcx(x),
-        derivative: |grad, x, _| (2.0 * x * scaled_erfc(x) - FRAC_2_SQRT_PI) * grad,
+        derivative: Derivative {
+            node: "SpecialErfcxBackward0",
+            gradient: |grad, x, _| (2.0 * x * scaled_erfc(x) - FRAC_2_SQRT_PI) * grad,
+        },
     };
     FUNCTION.of("erfcx", x, [0.0; 3])
 }
@@ -142,9 +145,11 @@ impl Tensor {
     /// ```
     pub fn polygamma(&self, n: usize) -> Tensor {
         static FUNCTION: Function = Function {
-            node: "PolygammaBackward0",
             value: |x, order| polygamma(order[0] as usize, x),
-            derivative: |grad, x, order| grad * x.polygamma(order[0] as usize + 1),
+            derivative: Derivative {
+                node: "PolygammaBackward0",
+                gradient: |grad, x, order| grad * x.polygamma(order[0] as usize + 1),
+            },
         };
         FUNCTION.of("polygamma", &self.to_floating(), [n as f64, 0.0, 0.0])
     }
@@ -184,7 +189,6 @@ impl Tensor {
     pub fn logit(&self, eps: impl Into<Option<f64>>) -> Tensor {
         /// The parameters: the lower and the upper limit, and what the gradient is beyond.
         static FUNCTION: Function = Function {
-            node: "LogitBackward0",
             value: |x, &[low, high, _]| {
                 let x = match x {
                     _ if x < low => low,
@@ -193,12 +197,12 @@ impl Tensor {
                 };
                 (x / (1.0 - x)).ln()
             },
-            derivative: |grad, x, &[low, high, beyond]| {
+            derivative: Derivative { node: "LogitBackward0", gradient: |grad, x, &[low, high, beyond]| {
                 let (low, high) = if beyond.is_nan() { (0.0, 1.0) } else { (low, high) };
                 let outside = x.lt(low).logical_or(&x.gt(high));
                 // A sum with 0 has no negative zero: the gradient is infinite at -0, too.
                 (grad / (x * (1.0 - x) + 0.0)).masked_fill(&outside, beyond)
-            },
+            } },
         };
         let parameters = match eps.into() {
             Some(eps) => [eps, 1.0 - eps, 0.0],

@@ -6,6 +6,7 @@
 //!
 //! `erfcx` and `erfinv` are scalar: branches, and rare.
 
+use super::alone;
 use super::exp::{exp_bounded_f32, exp_bounded_f64, expm1_poly_f64, reduce_f64, scale_f64};
 use std::f64::consts::{FRAC_2_SQRT_PI, PI};
 
@@ -100,6 +101,11 @@ pub(super) fn erfc_f64(x: f64) -> f64 {
 
 /// `exp(x^2) erfc(x)`; scalar.
 pub(crate) fn erfcx(x: f64) -> f64 {
+    alone(x, erfcx_of)
+}
+
+#[inline(always)]
+fn erfcx_of(x: f64) -> f64 {
     let a = x.abs();
     let value = if a <= 27.0 {
         scaled_erfc(a)
@@ -124,6 +130,11 @@ pub(crate) fn erfcx(x: f64) -> f64 {
 /// single precision, or by the leading term of `erfc` next to 1; then steps of Halley's method on `erf` or, from
 /// 1/2 on, on `erfc`, whose relative accuracy carries over.
 pub(crate) fn erfinv(x: f64) -> f64 {
+    alone(x, erfinv_of)
+}
+
+#[inline(always)]
+fn erfinv_of(x: f64) -> f64 {
     let a = x.abs();
     if a >= 1.0 {
         return if a == 1.0 { f64::INFINITY.copysign(x) } else { f64::NAN };

@@ -7,6 +7,7 @@ use std::f64::consts::PI;
 ///
 /// Around 1, 1.5 and 2 minimax polynomials (with the zeros at 1 and 2 factored out, so that the result is
 /// accurate relatively), the recurrence up to 8, Stirling's series beyond, Euler's reflection below 0.
+#[inline(always)]
 pub(super) fn lgamma(x: f64) -> f64 {
     if x.is_nan() {
         return x;
@@ -15,20 +16,22 @@ pub(super) fn lgamma(x: f64) -> f64 {
     if a == f64::INFINITY || (x <= 0.0 && x.trunc() == x) {
         return f64::INFINITY;
     }
-    if x < 0.0 {
-        // gamma(x) gamma(-x) = -pi / (x sin(pi x))
-        return (PI / (a * sin_pi(a)).abs()).ln() - lgamma(a);
-    }
-    if a < 0.7 {
-        return lgamma_base(a + 1.0) - a.ln();
-    }
+    let value = lgamma_positive(a);
+    // gamma(x) gamma(-x) = -pi / (x sin(pi x))
+    if x < 0.0 { (PI / (a * sin_pi(a)).abs()).ln() - value } else { value }
+}
+
+/// [`lgamma`] for `a > 0`.
+#[inline(always)]
+fn lgamma_positive(a: f64) -> f64 {
     if a < 8.0 {
-        let (mut product, mut b) = (1.0, a);
+        let (mut product, mut b) = (1.0, if a < 0.7 { a + 1.0 } else { a });
         while b >= 2.7 {
             b -= 1.0;
             product *= b;
         }
-        return if product == 1.0 { lgamma_base(b) } else { product.ln() + lgamma_base(b) };
+        let logarithm = if a < 0.7 { -a.ln() } else { product.ln() };
+        return logarithm + lgamma_base(b);
     }
     let half_log_two_pi = 0.9189385332046728;
     let z = 1.0 / (a * a);
@@ -41,6 +44,7 @@ pub(super) fn lgamma(x: f64) -> f64 {
 }
 
 /// `lgamma` on `[0.7, 2.7]`.
+#[inline(always)]
 fn lgamma_base(x: f64) -> f64 {
     if x < 1.3 {
         let t = x - 1.0;

@@ -1,20 +1,18 @@
 //! Activations that are made of straight pieces or of other operations.
 
 use crate::autograd::no_grad;
-use crate::ops::function::Function;
+use crate::ops::function::Derivative;
 use crate::shape::normalize_dim;
 use crate::{DType, Scalar, Tensor};
 
-static HARDSIGMOID: Function = Function {
+static HARDSIGMOID: Derivative = Derivative {
     node: "HardsigmoidBackward0",
-    value: |x, _| relu6(x + 3.0) / 6.0,
-    derivative: |grad, x, _| Tensor::where_(&x.gt(-3).logical_and(&x.lt(3)), grad * (1.0 / 6.0), 0),
+    gradient: |grad, x, _| Tensor::where_(&x.gt(-3).logical_and(&x.lt(3)), grad * (1.0 / 6.0), 0),
 };
 
-static HARDSWISH: Function = Function {
+static HARDSWISH: Derivative = Derivative {
     node: "HardswishBackward0",
-    value: |x, _| x * relu6(x + 3.0) / 6.0,
-    derivative: |grad, x, _| {
+    gradient: |grad, x, _| {
         let bent = grad * (x / 3.0 + 0.5);
         // NaN is beyond both ends.
         Tensor::where_(&x.lt(3), bent.masked_fill(&x.le(-3), 0), grad)
@@ -22,34 +20,20 @@ static HARDSWISH: Function = Function {
 };
 
 /// The parameter is the half width of the interval that becomes 0.
-static SOFTSHRINK: Function = Function {
+static SOFTSHRINK: Derivative = Derivative {
     node: "SoftshrinkBackward0",
-    value: |x, &[lambda, ..]| match x {
-        _ if x > lambda => x - lambda,
-        _ if x < -lambda => x + lambda,
-        _ if x.is_nan() => x,
-        _ => 0.0,
-    },
-    derivative: shrink_derivative,
+    gradient: |grad, x, &[lambda, ..]| grad.masked_fill(&within(x, lambda), 0),
 };
 
-/// The parameter is the half width of the interval that becomes 0.
-static HARDSHRINK: Function = Function {
-    node: "HardshrinkBackward0",
-    value: |x, &[lambda, ..]| if x >= -lambda && x <= lambda { 0.0 } else { x },
-    derivative: shrink_derivative,
-};
-
-fn shrink_derivative(grad: &Tensor, x: &Tensor, &[lambda, ..]: &[f64; 3]) -> Tensor {
-    grad.masked_fill(&x.ge(-lambda).logical_and(&x.le(lambda)), 0)
+/// Whether each element lies in `[-limit, limit]`.
+fn within(x: &Tensor, limit: f64) -> Tensor {
+    x.ge(-limit).logical_and(&x.le(limit))
 }
 
-/// `min(max(x, 0), 6)`; NaN stays.
-fn relu6(x: f64) -> f64 {
-    match x {
-        _ if x < 0.0 => 0.0,
-        _ if x > 6.0 => 6.0,
-        _ => x,
+#[track_caller]
+fn check_floating(op: &str, x: &Tensor) {
+    if !x.dtype().is_floating_point() {
+        panic!("{op}: not implemented for dtype {}; convert with double() first", x.dtype());
     }
 }
 
@@ -66,7 +50,8 @@ impl Tensor {
     /// If the dtype is not floating point.
     #[track_caller]
     pub fn hardsigmoid(&self) -> Tensor {
-        HARDSIGMOID.of("hardsigmoid", self, [0.0; 3])
+        check_floating("hardsigmoid", self);
+        HARDSIGMOID.record(no_grad(|| (self + 3).clamp(0, 6) / 6), self, [0.0; 3])
     }
 
     /// `x` times [`hardsigmoid`](Tensor::hardsigmoid) of `x` (Howard et al., arXiv:1905.02244).
@@ -80,7 +65,8 @@ impl Tensor {
     /// If the dtype is not floating point.
     #[track_caller]
     pub fn hardswish(&self) -> Tensor {
-        HARDSWISH.of("hardswish", self, [0.0; 3])
+        check_floating("hardswish", self);
+        HARDSWISH.record(no_grad(|| self * (self + 3).clamp(0, 6) / 6), self, [0.0; 3])
     }
 
     /// Every element moved towards zero by `lambda`; 0 where it would pass zero. torch's default is 0.5.
@@ -98,7 +84,8 @@ impl Tensor {
         if lambda.is_nan() || lambda < 0.0 {
             panic!("softshrink: lambda must be greater or equal to 0, but found to be {lambda}");
         }
-        SOFTSHRINK.of("softshrink", self, [lambda, 0.0, 0.0])
+        check_floating("softshrink", self);
+        SOFTSHRINK.record(no_grad(|| self - self.clamp(-lambda, lambda)), self, [lambda, 0.0, 0.0])
     }
 
     /// 0 for elements within `-lambda..=lambda`, the others as they are. torch's default is 0.5.
@@ -112,7 +99,8 @@ impl Tensor {
     /// If the dtype is not floating point.
     #[track_caller]
     pub fn hardshrink(&self, lambda: impl Into<f64>) -> Tensor {
-        HARDSHRINK.of("hardshrink", self, [lambda.into(), 0.0, 0.0])
+        check_floating("hardshrink", self);
+        self.masked_fill(&within(self, lambda.into()), 0)
     }
 
     /// `x - tanh(x)`.
@@ -192,9 +180,7 @@ impl Tensor {
         if self.dim() == 0 {
             panic!("glu: does not support scalars because halving size must be even");
         }
-        if !self.dtype().is_floating_point() {
-            panic!("glu: not implemented for dtype {}; convert with double() first", self.dtype());
-        }
+        check_floating("glu", self);
         let at = normalize_dim("glu", dim, self.dim());
         let size = self.shape()[at];
         if !size.is_multiple_of(2) {
