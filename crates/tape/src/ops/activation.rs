@@ -2,11 +2,11 @@
 //! derivative. Derivatives of higher order are those of the formula in tensor operations.
 
 use super::elementary::Derivative;
-use crate::autograd::{Gradients, Op, Rule, gradients, saves};
+use crate::autograd::{Gradients, Op, Rule, gradients, is_grad_enabled, saves};
 use crate::dtype::dispatch_float;
-use crate::kernel::map::{Binary, Unary};
+use crate::kernel::map::{Binary, Unary, binary_in_place};
 use crate::kernel::vmath::VMath;
-use crate::op::{fused2, map};
+use crate::op::map;
 use crate::{DType, Float, Scalar, Tensor};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
@@ -71,7 +71,7 @@ macro_rules! activations {
                 let $op { $($parameter),* } = self;
                 let formula = |$outer: &Tensor, $input: &Tensor| -> Tensor { $formula };
                 let x = rule.saved(0);
-                gradients![rule; fused2(grad, x, Derivative(*self), || formula(grad, x))]
+                gradients![rule; fused(grad, x, Derivative(*self), || formula(grad, x))]
             }
             #[cfg(test)]
             fn samples() -> Vec<crate::op::Sample> {
@@ -175,6 +175,25 @@ activations! {
         },
         fused |grad, x| if (x <= min) | (x >= max) { T::ZERO } else { grad },
         formula |grad, x| grad.masked_fill(&x.le(*min).logical_or(&x.ge(*max)), 0);
+}
+
+/// A derivative, `f(grad, x)`, in one pass where the result needs no history, else the formula in tensor
+/// operations. Always in place, in a copy if somebody else sees the gradient: one loop to compile, not two.
+fn fused<F: Binary<f32> + Binary<f64>>(
+    grad: &Tensor,
+    x: &Tensor,
+    f: F,
+    formula: impl FnOnce() -> Tensor,
+) -> Tensor {
+    if is_grad_enabled() || grad.dtype() != x.dtype() || grad.shape() != x.shape() {
+        return formula();
+    }
+    let out = if grad.is_contiguous() && grad.is_exclusive() { grad.clone() } else { grad.copy() };
+    let (x, len) = (x.dense(), x.numel());
+    dispatch_float!("backward", x.dtype(), T => out.write_with::<T, T>(&x, |to, from| {
+        binary_in_place(&mut to.data[..len], &from.data[..len], f);
+    }));
+    out
 }
 
 /// The sigmoid and its derivative, without the cancellation of `1 - sigmoid(x)`.
