@@ -185,7 +185,7 @@ fn fused<F: Binary<f32> + Binary<f64>>(
     f: F,
     formula: impl FnOnce() -> Tensor,
 ) -> Tensor {
-    if is_grad_enabled() || grad.dtype() != x.dtype() || grad.shape() != x.shape() {
+    if is_grad_enabled() || grad.dtype() != x.dtype() || grad.sizes() != x.sizes() {
         return formula();
     }
     let out = if grad.is_contiguous() && grad.is_exclusive() { grad.clone() } else { grad.copy() };

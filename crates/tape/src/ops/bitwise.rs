@@ -103,8 +103,8 @@ mod tests {
     #[test]
     fn nothing_has_no_bits() {
         let none = Tensor::zeros([0, 2], DType::I64);
-        assert_eq!(none.bitwise_or(&Tensor::from([1i64, 2])).shape(), [0, 2]);
-        assert_eq!(none.bitwise_not().shape(), [0, 2]);
+        assert_eq!(none.bitwise_or(&Tensor::from([1i64, 2])).sizes(), [0, 2]);
+        assert_eq!(none.bitwise_not().sizes(), [0, 2]);
     }
 
     #[test]

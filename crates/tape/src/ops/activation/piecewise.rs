@@ -182,7 +182,7 @@ impl Tensor {
         }
         check_floating("glu", self);
         let at = normalize_dim("glu", dim, self.dim());
-        let size = self.shape()[at];
+        let size = self.sizes()[at];
         if !size.is_multiple_of(2) {
             panic!("glu: Halving dimension must be even, but dimension {at} is size {size}");
         }
@@ -217,7 +217,7 @@ impl Tensor {
         let weight = if weight.numel() == 1 {
             weight.reshape(())
         } else {
-            let channels = if self.dim() > 1 { self.shape()[1] } else { 1 };
+            let channels = if self.dim() > 1 { self.sizes()[1] } else { 1 };
             if weight.numel() != channels {
                 panic!(
                     "prelu: Mismatch of parameter numbers and input channel size. Found parameter numbers = {} and \
