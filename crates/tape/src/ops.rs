@@ -35,36 +35,34 @@ macro_rules! operations {
 }
 
 operations! {
-    addmm: Addmm;
+    activation: Silu Mish Gelu GeluTanh LeakyRelu Elu Hardtanh;
     arithmetic: Add AddScalar Sub SubScalarFrom Mul MulScalar Div DivScalar Neg Reciprocal;
-    arrange: ;
+    bitwise: ;
     bound: Clamp ClampTensors ClampMin ClampMax Maximum Minimum Fmax Fmin;
     cast: Cast Copy;
     compare: ;
     distance: Cdist;
     elementary: Exp Exp2 Expm1 Log Log2 Log10 Log1p Sqrt Rsqrt Sigmoid LogSigmoid Erf Erfc Softplus;
     extremum: Extreme ExtremeOver ExtremeAlong;
+    function: OfElement OfPair;
     gather: Gather ScatterAdd IndexSelect IndexAdd;
     history: AsStrided AsStridedBackward StridedScatter;
+    hyperbolic: ;
     in_place: ;
     index: TakeRows PutRows;
     join: Cat Stack;
     linear: Linear;
-    lookup: ;
+    logarithm: ;
     loss: CrossEntropy NllLoss MseLoss;
     matmul: Dot MatMul;
     norm: Norm;
     piecewise: Relu Abs Sign Floor Ceil Round Trunc;
+    pointwise: LerpNumber Lerp;
     power: PowScalar Pow ScalarPow;
-    product: Prod;
-    quantile: Median;
-    reduced: ;
-    scan: Cumsum Cumprod Logcumsumexp Recurrence;
-    search: ;
+    remainder: ;
     select: Where WhereNumber MaskedSelect MaskedPut;
     softmax: Softmax LogSoftmax LogSumExp;
-    sort: ;
-    statistics: Var Std Nansum;
+    special: ;
     sum: Sum Expand;
     trigonometric: Tanh Sinh Cosh Asin Acos Atan Sin Cos Tan Atan2;
     view: Reshape Permute Select SelectBackward Slice SliceBackward;

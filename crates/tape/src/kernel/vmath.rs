@@ -31,9 +31,11 @@
 //! | `cosh` | 1.5 | 1.2 | | `pow` | 0.51 | 0.97 |
 //! | `sigmoid` | 1.5 | 1.4 | | `lgamma`, `x > 0` | 0.50 | 2.0 |
 //! | `logsigmoid` | 2.2 | 2.1 | | `digamma`, `x > 0` | 0.50 | 2.4 of `max(1, value)` |
+//! | `erfinv` | | 4.2 | | `polygamma`, `n < 4`, `x > 0` | | 3.8 |
+//! | `erfcx` | | 4.9 | | `i0`, `i1` | | 11 |
 //!
-//! Next to their zeros at negative arguments `lgamma` and `digamma` are accurate absolutely, not relatively,
-//! as is `digamma` next to its root 1.4616.
+//! Functions without a number for `f32` are there in `f64` alone. Next to their zeros at negative arguments
+//! `lgamma` and `digamma` are accurate absolutely, not relatively, as is `digamma` next to its root 1.4616.
 
 #[macro_use]
 mod forms {
@@ -99,6 +101,7 @@ mod forms {
 }
 
 mod arc;
+mod bessel;
 mod erf;
 mod exp;
 mod gamma;
@@ -107,6 +110,29 @@ mod pow;
 #[cfg(test)]
 mod tests;
 mod trig;
+
+use super::simd::{Kernel, dispatch};
+
+pub(crate) use bessel::{i0, i1};
+pub(crate) use erf::{erfcx, erfinv};
+pub(crate) use gamma::polygamma;
+
+/// A function of one number, compiled for every instruction set: at the baseline each of its fused
+/// multiply-adds is a call.
+struct Alone<F>(f64, F);
+
+impl<F: Fn(f64) -> f64> Kernel for Alone<F> {
+    type Output = f64;
+    #[inline(always)]
+    fn run(self) -> f64 {
+        (self.1)(self.0)
+    }
+}
+
+/// `f(x)` at the best instruction set, for functions that no loop inlines.
+fn alone(x: f64, f: impl Fn(f64) -> f64) -> f64 {
+    dispatch(Alone(x, f))
+}
 
 /// The elementwise functions of a floating-point type.
 ///
@@ -162,10 +188,8 @@ pub(crate) trait VMath: Copy {
     fn erfc(self) -> Self;
     fn pow(self, y: Self) -> Self;
     /// `log |gamma(self)|`; scalar.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a kernel that no operation needs yet"))]
     fn lgamma(self) -> Self;
     /// The logarithmic derivative of the gamma function; scalar.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a kernel that no operation needs yet"))]
     fn digamma(self) -> Self;
 }
 
@@ -217,7 +241,7 @@ macro_rules! vmath {
             #[inline(always)]
             fn lgamma(self) -> $t {
                 let $g = self;
-                gamma::lgamma($widen) as $t
+                alone($widen, gamma::lgamma) as $t
             }
 
             #[inline(always)]

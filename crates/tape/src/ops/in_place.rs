@@ -93,4 +93,126 @@ in_place! {
     relu_() = relu;
     /// `value` where the mask is true.
     masked_fill_(mask: &Tensor, value: impl Into<Scalar>) = masked_fill;
+    /// `self = 1 / sqrt self`.
+    rsqrt_() = rsqrt;
+    /// `self = self ^ 2`.
+    square_() = square;
+    /// `self = e ^ self - 1`.
+    expm1_() = expm1;
+    /// `self = ln(1 + self)`.
+    log1p_() = log1p;
+    /// The error function.
+    erf_() = erf;
+    /// The sine.
+    sin_() = sin;
+    /// The cosine.
+    cos_() = cos;
+    /// The tangent.
+    tan_() = tan;
+    /// The largest whole number not above each element.
+    floor_() = floor;
+    /// The smallest whole number not below each element.
+    ceil_() = ceil;
+    /// The nearest whole number, halves to the even one.
+    round_() = round;
+    /// Each element without its fraction.
+    trunc_() = trunc;
+    /// Each element without its whole part.
+    frac_() = frac;
+    /// `self` above zero, `negative_slope self` else.
+    leaky_relu_(negative_slope: impl Into<f64>) = leaky_relu;
+    /// `self` above zero, `alpha (e ^ self - 1)` else.
+    elu_(alpha: impl Into<f64>) = elu;
+    /// Elements below `min` become `min`.
+    clamp_min_<'a>(min: impl Into<Operand<'a>>) = clamp_min;
+    /// Elements above `max` become `max`.
+    clamp_max_<'a>(max: impl Into<Operand<'a>>) = clamp_max;
+    /// `nan` in place of NaN, `posinf` and `neginf` in place of the infinities; `None` stands for the largest
+    /// and the smallest finite number of the dtype.
+    nan_to_num_(nan: impl Into<f64>, posinf: impl Into<Option<f64>>, neginf: impl Into<Option<f64>>) = nan_to_num;
+    /// `self = self + weight (end - self)`.
+    ///
+    /// ```
+    /// # use tape::Tensor;
+    /// let average = Tensor::from([1.0, 2.0]);
+    /// average.lerp_(&Tensor::from([3.0, 2.0]), 0.25);
+    /// assert_eq!(average.to_vec::<f64>(), [1.5, 2.0]);
+    /// ```
+    lerp_<'a>(end: &Tensor, weight: impl Into<Operand<'a>>) = lerp;
+    /// `self = self + value * a * b`.
+    addcmul_(a: &Tensor, b: &Tensor, value: impl Into<f64>) = addcmul;
+    /// `self = self + value * a / b`.
+    addcdiv_(a: &Tensor, b: &Tensor, value: impl Into<f64>) = addcdiv;
+    /// The remainder of `self / other` with the sign of `self`.
+    fmod_<'a>(other: impl Into<Operand<'a>>) = fmod;
+    /// The remainder of `self / other` with the sign of `other`.
+    remainder_<'a>(other: impl Into<Operand<'a>>) = remainder;
+    /// The magnitude of `self` with the sign of `other`.
+    copysign_<'a>(other: impl Into<Operand<'a>>) = copysign;
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Tensor, grad};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    /// The name of an in-place form, the form, and the function that it is a form of.
+    struct Form(&'static str, fn(&Tensor) -> Tensor, fn(&Tensor) -> Tensor);
+
+    fn forms() -> Vec<Form> {
+        macro_rules! forms {
+            ($($name:ident($($arg:expr),*) = $out_of_place:ident),* $(,)?) => {
+                vec![$(Form(stringify!($name), |x| x.$name($($arg),*), |x| x.$out_of_place($($arg),*)),)*]
+            };
+        }
+        let mut all = forms![
+            exp_() = exp, log_() = log, sqrt_() = sqrt, rsqrt_() = rsqrt, abs_() = abs, neg_() = neg, sign_() = sign,
+            floor_() = floor, ceil_() = ceil, round_() = round, trunc_() = trunc, frac_() = frac,
+            reciprocal_() = reciprocal, square_() = square, sin_() = sin, cos_() = cos, tan_() = tan, tanh_() = tanh,
+            sigmoid_() = sigmoid, relu_() = relu, erf_() = erf, expm1_() = expm1, log1p_() = log1p,
+        ];
+        all.extend(forms![
+            leaky_relu_(0.1) = leaky_relu, elu_(1.5) = elu, pow_(3) = pow, clamp_min_(0.9) = clamp_min,
+            clamp_max_(0.9) = clamp_max, nan_to_num_(0.0, None, 1.0) = nan_to_num, fmod_(0.7) = fmod,
+            remainder_(-0.7) = remainder, copysign_(-1.0) = copysign,
+            masked_fill_(&Tensor::from([true, false, false]), 4.0) = masked_fill,
+            lerp_(&Tensor::from(2.0), 0.3) = lerp, addcmul_(&Tensor::from(2.0), &Tensor::from(3.0), 0.5) = addcmul,
+            addcdiv_(&Tensor::from(2.0), &Tensor::from(3.0), 0.5) = addcdiv,
+        ]);
+        all
+    }
+
+    #[test]
+    fn in_place_forms_change_the_tensor_and_its_history() {
+        for Form(name, in_place, out_of_place) in forms() {
+            let x = Tensor::from([0.5, 1.25, 2.5]).requires_grad_(true);
+            let expected = out_of_place(&(&x * 0.8));
+            let y = &x * 0.8;
+            assert!(in_place(&y).same(&y), "{name}");
+            assert!(y.equal(&expected), "{name}: {y} instead of {expected}");
+            let slopes = [y, expected].map(|y| grad((&y * &y).sum(), &x).compute().unwrap().remove(0));
+            assert!(slopes[0].equal(&slopes[1]), "{name}: gradient {} instead of {}", slopes[0], slopes[1]);
+        }
+    }
+
+    #[test]
+    fn leaves_that_require_gradients_are_refused() {
+        for Form(name, in_place, _) in forms() {
+            let x = Tensor::from([0.5, 1.25, 2.5]).requires_grad_(true);
+            let refused = catch_unwind(AssertUnwindSafe(|| in_place(&x))).unwrap_err();
+            let message = refused.downcast_ref::<String>().expect("a formatted message");
+            let expected = format!("{name}: a leaf Variable that requires grad is being used in an in-place operation");
+            assert!(message.starts_with(&expected), "{name}: {message}");
+            assert_eq!(x.to_vec::<f64>(), [0.5, 1.25, 2.5], "{name}");
+        }
+    }
+
+    #[test]
+    fn integers_do_not_hold_fractions() {
+        let x = Tensor::from([1i64, -2]);
+        assert_eq!(x.fmod_(2).remainder_(5).to_vec::<i64>(), [1, 0]);
+        let refused = catch_unwind(AssertUnwindSafe(|| x.sin_())).unwrap_err();
+        let message = refused.downcast_ref::<String>().expect("a formatted message");
+        assert!(message.starts_with("sin_: result type float32 can't be cast to the desired output type int64"));
+    }
 }

@@ -3,8 +3,12 @@
 //! `erf`: an odd polynomial up to 1, `1 - exp(-g(x))` beyond it with `g` a polynomial for `-log(erfc(x))`.
 //! `erfc`: `exp(-x^2) v(t) / (x + k)` with `t = (x - k) / (x + k)`, one polynomial for the whole half axis
 //! (the mapping of Shepherd and Laframboise, Math. Comp. 36, 1981), and `2 - erfc(-x)` on the other half.
+//!
+//! `erfcx` and `erfinv` are scalar: branches, and rare.
 
+use super::alone;
 use super::exp::{exp_bounded_f32, exp_bounded_f64, expm1_poly_f64, reduce_f64, scale_f64};
+use std::f64::consts::{FRAC_2_SQRT_PI, PI};
 
 #[inline(always)]
 pub(super) fn erf_f32(x: f32) -> f32 {
@@ -64,10 +68,10 @@ pub(super) fn erfc_f32(x: f32) -> f32 {
     (if x < 0.0 { 2.0 - value } else { value }) as f32
 }
 
+/// `exp(a^2) erfc(a)` for `a` in `[0, 27.3]`.
 #[inline(always)]
-pub(super) fn erfc_f64(x: f64) -> f64 {
+fn scaled_erfc(a: f64) -> f64 {
     const K: f64 = 4.0;
-    let a = clamp!(x.abs(), 0.0, 27.3);
     let inverse = 1.0 / (a + K);
     // One Newton step on t (a + K) = a - K, for v is steep next to 0.
     let t = (a - K) * inverse;
@@ -81,10 +85,78 @@ pub(super) fn erfc_f64(x: f64) -> f64 {
         -7.597723752241603e-8, 1.280211932134416e-7, 1.7991622642515573e-9, -1.8603027703036466e-8,
         -8.350013582354803e-10, 2.1056030319354946e-9, 4.17000350290786e-10
     );
+    v * inverse
+}
+
+#[inline(always)]
+pub(super) fn erfc_f64(x: f64) -> f64 {
+    let a = clamp!(x.abs(), 0.0, 27.3);
     // The rounding error of the square, up to 2^-44 here, belongs into the exponent.
     let square = a * a;
     let (n, r) = reduce_f64(-square, -a.mul_add(a, -square));
-    let factor = v * inverse;
+    let factor = scaled_erfc(a);
     let value = scale_f64(expm1_poly_f64(r).mul_add(factor, factor), n);
     if x < 0.0 { 2.0 - value } else { value }
+}
+
+/// `exp(x^2) erfc(x)`; scalar.
+pub(crate) fn erfcx(x: f64) -> f64 {
+    alone(x, erfcx_of)
+}
+
+#[inline(always)]
+fn erfcx_of(x: f64) -> f64 {
+    let a = x.abs();
+    let value = if a <= 27.0 {
+        scaled_erfc(a)
+    } else {
+        // The asymptotic series (Abramowitz and Stegun 7.1.23).
+        let z = 0.5 / (a * a);
+        let series = horner!(f64, z; 1.0, -1.0, 3.0, -15.0, 105.0, -945.0, 10395.0);
+        0.5 * FRAC_2_SQRT_PI * series / a
+    };
+    if x < 0.0 {
+        // The rounding error of the square belongs into the exponent.
+        let square = x * x;
+        let low = if square.is_finite() { x.mul_add(x, -square) } else { 0.0 };
+        return 2.0 * (square.exp() * (1.0 + low)) - value;
+    }
+    value
+}
+
+/// The number with this error function: infinite at -1 and 1, NaN beyond; scalar.
+///
+/// A first value by Giles, *Approximating the erfinv function* (GPU Computing Gems, Jade edition, 2011), good to
+/// single precision, or by the leading term of `erfc` next to 1; then steps of Halley's method on `erf` or, from
+/// 1/2 on, on `erfc`, whose relative accuracy carries over.
+pub(crate) fn erfinv(x: f64) -> f64 {
+    alone(x, erfinv_of)
+}
+
+#[inline(always)]
+fn erfinv_of(x: f64) -> f64 {
+    let a = x.abs();
+    if a >= 1.0 {
+        return if a == 1.0 { f64::INFINITY.copysign(x) } else { f64::NAN };
+    }
+    let w = -((1.0 - a) * (1.0 + a)).ln();
+    let mut y = if w < 5.0 {
+        a * horner!(
+            f64, w - 2.5;
+            1.50140941, 0.246640727, -0.00417768164, -0.00125372503, 0.00021858087, -4.39150654e-06, -3.5233877e-06,
+            3.43273939e-07, 2.81022636e-08
+        )
+    } else {
+        // The fixed point of erfc(y) = exp(-y^2) / (y sqrt(pi)).
+        let log = -(1.0 - a).ln();
+        let next = |y: f64| (log - (PI.sqrt() * y).ln()).sqrt();
+        next(next(next(log.sqrt())))
+    };
+    // Each step triples the number of digits: seven from the polynomial, about two from the fixed point.
+    for _ in 0..if w < 5.0 { 2 } else { 4 } {
+        let excess = if a < 0.5 { erf_f64(y) - a } else { (1.0 - a) - erfc_f64(y) };
+        let step = excess / (FRAC_2_SQRT_PI * (-y * y).exp());
+        y -= step / y.mul_add(step, 1.0);
+    }
+    y.copysign(x)
 }

@@ -1,4 +1,4 @@
-//! `lgamma` and `digamma`, scalar: recurrences and reflection make them branchy, and they are rare.
+//! `lgamma`, `digamma` and `polygamma`, scalar: recurrences and reflection make them branchy, and they are rare.
 //! `f32` rounds the `f64` result.
 
 use std::f64::consts::PI;
@@ -7,6 +7,7 @@ use std::f64::consts::PI;
 ///
 /// Around 1, 1.5 and 2 minimax polynomials (with the zeros at 1 and 2 factored out, so that the result is
 /// accurate relatively), the recurrence up to 8, Stirling's series beyond, Euler's reflection below 0.
+#[inline(always)]
 pub(super) fn lgamma(x: f64) -> f64 {
     if x.is_nan() {
         return x;
@@ -15,20 +16,22 @@ pub(super) fn lgamma(x: f64) -> f64 {
     if a == f64::INFINITY || (x <= 0.0 && x.trunc() == x) {
         return f64::INFINITY;
     }
-    if x < 0.0 {
-        // gamma(x) gamma(-x) = -pi / (x sin(pi x))
-        return (PI / (a * sin_pi(a)).abs()).ln() - lgamma(a);
-    }
-    if a < 0.7 {
-        return lgamma_base(a + 1.0) - a.ln();
-    }
+    let value = lgamma_positive(a);
+    // gamma(x) gamma(-x) = -pi / (x sin(pi x))
+    if x < 0.0 { (PI / (a * sin_pi(a)).abs()).ln() - value } else { value }
+}
+
+/// [`lgamma`] for `a > 0`.
+#[inline(always)]
+fn lgamma_positive(a: f64) -> f64 {
     if a < 8.0 {
-        let (mut product, mut b) = (1.0, a);
+        let (mut product, mut b) = (1.0, if a < 0.7 { a + 1.0 } else { a });
         while b >= 2.7 {
             b -= 1.0;
             product *= b;
         }
-        return if product == 1.0 { lgamma_base(b) } else { product.ln() + lgamma_base(b) };
+        let logarithm = if a < 0.7 { -a.ln() } else { product.ln() };
+        return logarithm + lgamma_base(b);
     }
     let half_log_two_pi = 0.9189385332046728;
     let z = 1.0 / (a * a);
@@ -41,6 +44,7 @@ pub(super) fn lgamma(x: f64) -> f64 {
 }
 
 /// `lgamma` on `[0.7, 2.7]`.
+#[inline(always)]
 fn lgamma_base(x: f64) -> f64 {
     if x < 1.3 {
         let t = x - 1.0;
@@ -112,4 +116,68 @@ pub(super) fn digamma(x: f64) -> f64 {
         1.0 / 12.0, -1.0 / 120.0, 1.0 / 252.0, -1.0 / 240.0, 1.0 / 132.0, -691.0 / 32760.0, 1.0 / 12.0
     );
     (a.ln() - sum) - (0.5 / a + series + low)
+}
+
+/// The derivative of order `n` of [`digamma`]: `(-1)^(n + 1) n! zeta(n + 1, x)`; infinite at the poles.
+pub(crate) fn polygamma(n: usize, x: f64) -> f64 {
+    if n == 0 {
+        return digamma(x);
+    }
+    let factorial: f64 = (2..=n).map(|k| k as f64).product();
+    let value = factorial * zeta(n as f64 + 1.0, x);
+    if n.is_multiple_of(2) { -value } else { value }
+}
+
+/// Hurwitz' zeta function, the sum of `(q + k)^-s`, for integers `s > 1` and every `q`.
+fn zeta(s: f64, q: f64) -> f64 {
+    if q > 0.0 {
+        return zeta_positive(s, q);
+    }
+    if q.floor() == q {
+        return if q.is_finite() { f64::INFINITY } else { f64::NAN };
+    }
+    // The terms of negative base are those of zeta(s, 1 - fraction) up to 1 - q, with the sign of (-1)^s.
+    let fraction = q - q.floor();
+    let below = zeta_positive(s, 1.0 - fraction) - zeta_positive(s, 1.0 - q);
+    zeta_positive(s, fraction) + if s % 2.0 == 0.0 { below } else { -below }
+}
+
+/// [`zeta`] for `q > 0`: some terms, and Euler and Maclaurin's formula for the rest.
+fn zeta_positive(s: f64, q: f64) -> f64 {
+    // B(2j) / (2j)!
+    const COEFFICIENTS: [f64; 12] = [
+        1.0 / 12.0,
+        -1.0 / 720.0,
+        1.0 / 30240.0,
+        -1.0 / 1209600.0,
+        1.0 / 47900160.0,
+        -691.0 / 1307674368000.0,
+        1.0 / 74724249600.0,
+        -3617.0 / 10670622842880000.0,
+        43867.0 / 5109094217170944000.0,
+        -174611.0 / 802857662698291200000.0,
+        77683.0 / 14101100039391805440000.0,
+        -236364091.0 / 1693824136731743669452800000.0,
+    ];
+    if q == f64::INFINITY {
+        return 0.0;
+    }
+    let (mut sum, mut a) = (0.0, q);
+    while a < 10.0 + 0.5 * s {
+        let term = a.powf(-s);
+        sum += term;
+        if term < 1e-19 * sum {
+            return sum;
+        }
+        a += 1.0;
+    }
+    let power = a.powf(-s);
+    let mut rest = power * (a / (s - 1.0) + 0.5);
+    let (mut factor, mut rising) = (power * s / a, s);
+    for coefficient in COEFFICIENTS {
+        rest += coefficient * factor;
+        factor *= (rising + 1.0) * (rising + 2.0) / (a * a);
+        rising += 2.0;
+    }
+    sum + rest
 }
