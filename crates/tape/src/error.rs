@@ -111,6 +111,62 @@ pub enum Error {
         /// Shape it should have.
         expected: Vec<usize>,
     },
+    /// A Cholesky factorisation met a matrix that is not positive definite.
+    #[error(
+        "linalg.cholesky: {}The factorization could not be completed because the input is not positive-definite (the \
+         leading minor of order {order} is not positive-definite). Rounding does it to matrices that are nearly \
+         singular: add a small multiple of the identity.",
+        batch_element(*batch)
+    )]
+    NotPositiveDefinite {
+        /// Position of the matrix in its batch, if there is one.
+        batch: Option<usize>,
+        /// Size of the smallest leading minor that is not positive.
+        order: usize,
+    },
+    /// A matrix has no inverse.
+    #[error(
+        "linalg.inv: {}The diagonal element {element} is zero, the inversion could not be completed because the input \
+         matrix is singular. pinv gives a pseudo-inverse.",
+        batch_element(*batch)
+    )]
+    NotInvertible {
+        /// Position of the matrix in its batch, if there is one.
+        batch: Option<usize>,
+        /// The zero on the diagonal of the triangular factor, counted from one.
+        element: usize,
+    },
+    /// A system of equations has a singular matrix.
+    #[error(
+        "torch.linalg.solve: {}The solver failed because the input matrix is singular. lstsq gives a solution in the \
+         sense of least squares.",
+        batch_element(*batch)
+    )]
+    SingularSystem {
+        /// Position of the matrix in its batch, if there is one.
+        batch: Option<usize>,
+    },
+    /// Eigenvalues could not be computed.
+    #[error(
+        "linalg.eigh: {}The algorithm failed to converge because the input matrix is ill-conditioned or has too many \
+         repeated eigenvalues (error code: {found}). Most likely it contained non-finite values.",
+        batch_element(*batch)
+    )]
+    NoEigenvalues {
+        /// Position of the matrix in its batch, if there is one.
+        batch: Option<usize>,
+        /// How many eigenvalues were found.
+        found: usize,
+    },
+    /// Singular values could not be computed.
+    #[error(
+        "linalg.svd: {}The algorithm failed to converge because the input matrix contained non-finite values.",
+        batch_element(*batch)
+    )]
+    NoSingularValues {
+        /// Position of the matrix in its batch, if there is one.
+        batch: Option<usize>,
+    },
     /// Analytical and numerical derivative differ, or a check could not be made.
     #[error("{0}")]
     GradientCheck(String),
@@ -125,4 +181,9 @@ fn torch_list(shape: &[usize]) -> String {
 
 fn torch_size(shape: &[usize]) -> String {
     format!("torch.Size({shape:?})")
+}
+
+/// How torch names one matrix of a batch.
+fn batch_element(batch: Option<usize>) -> String {
+    batch.map_or_else(String::new, |index| format!("(Batch element {index}): "))
 }
