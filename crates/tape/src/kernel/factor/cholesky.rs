@@ -30,7 +30,7 @@ fn recurse<T: Float>(a: &mut [T], stride: usize, n: usize, parallel: bool) -> Re
     }
     let cut = half(n, BASE);
     recurse(a, stride, cut, parallel)?;
-    let (top, bottom) = a.split_at_mut(cut * stride);
+    let (top, bottom) = a[..(n - 1) * stride + n].split_at_mut(cut * stride);
     solve_right_transposed(Block::rows(top, stride), cut, bottom, stride, n - cut, parallel);
     let panel = copy_columns(bottom, stride, 0, cut);
     subtract_square(&mut bottom[cut..], stride, n - cut, &panel, cut, parallel);

@@ -20,13 +20,15 @@ pub(super) fn reflector(x: &mut [f64], pivot: usize) -> f64 {
         x.fill(0.0);
         return alpha;
     }
-    let norm = scale * x.iter().map(|x| (x / scale) * (x / scale)).sum::<f64>().sqrt();
+    // Relative to the largest element: exact length even of a vector that is nearly nothing.
+    x.iter_mut().for_each(|x| *x /= scale);
+    let norm = x.iter().map(|x| x * x).sum::<f64>().sqrt();
     let sign = if alpha.is_sign_negative() { -1.0 } else { 1.0 };
     x.iter_mut().for_each(|x| *x /= norm);
     x[pivot] += sign;
     let length = x[pivot].abs().sqrt();
     x.iter_mut().for_each(|x| *x /= length);
-    -sign * norm
+    -sign * norm * scale
 }
 
 /// `(x_i, x_j) = (cos x_i + sin x_j, cos x_j - sin x_i)`.

@@ -114,6 +114,7 @@ pub(super) fn solve_right_transposed<T: Float>(
     m: usize,
     parallel: bool,
 ) {
+    let b = &mut b[..(m - 1) * stride + n];
     if n > BASE {
         let cut = half(n, BASE);
         solve_right_transposed(lower, cut, b, stride, m, parallel);
