@@ -46,18 +46,18 @@ pub fn cross_entropy(logits: &Tensor, target: &Tensor) -> Tensor {
 /// every target, which torch only warns of.
 #[track_caller]
 pub fn mse_loss(input: &Tensor, target: &Tensor) -> Tensor {
-    if input.shape() == target.shape() {
+    if input.sizes() == target.sizes() {
         return Tensor::mse_loss(input, target);
     }
     assert!(
-        broadcasts_to(target.shape(), input.shape()),
+        broadcasts_to(target.sizes(), input.sizes()),
         "mse_loss: using a target size ({:?}) that is different to the input size ({:?}) will likely \
          lead to incorrect results due to broadcasting; reshape one of them so that each prediction meets \
          its own target",
-        target.shape(),
-        input.shape()
+        target.sizes(),
+        input.sizes()
     );
-    Tensor::mse_loss(input, &target.expand(input.shape()))
+    Tensor::mse_loss(input, &target.expand(input.sizes()))
 }
 
 fn broadcasts_to(shape: &[usize], wide: &[usize]) -> bool {

@@ -26,12 +26,12 @@ pub fn kaiming_uniform_(weight: &Tensor, a: f64) -> Tensor {
         weight.dim() >= 2,
         "kaiming_uniform_: Fan in and fan out can not be computed for tensor with fewer than 2 dimensions, \
          but the shape is {:?}; a weight has shape [out, in, ...]",
-        weight.shape()
+        weight.sizes()
     );
     if weight.numel() == 0 {
         return weight.clone();
     }
-    let fan_in: usize = weight.shape()[1..].iter().product();
+    let fan_in: usize = weight.sizes()[1..].iter().product();
     // By torch's route: the shorter formula rounds differently for most sizes.
     let gain = (2.0 / (1.0 + a * a)).sqrt();
     let bound = 3.0_f64.sqrt() * (gain / (fan_in as f64).sqrt());

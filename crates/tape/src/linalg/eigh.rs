@@ -71,7 +71,7 @@ fn decompose(op: &str, a: &Tensor, with_vectors: bool) -> Result<(Tensor, Option
         symmetric(matrix, n, &mut values[index * n..][..n], vectors)
             .map_err(|found| Error::NoEigenvalues { batch: batch_index(a, index), found })?;
     }
-    let vectors = with_vectors.then(|| tensor(&vectors, a.shape(), a.dtype()));
+    let vectors = with_vectors.then(|| tensor(&vectors, a.sizes(), a.dtype()));
     Ok((tensor(&values, &with_sizes(batch_of(a), &[n]), a.dtype()), vectors))
 }
 

@@ -68,7 +68,7 @@ fn scale_and_square(a: &Tensor) -> Tensor {
     let squarings = |norm: f64| if norm > THETA && norm.is_finite() { (norm / THETA).log2().ceil() } else { 0.0 };
     let squarings: Vec<f64> = norms.contiguous().to_vec::<f64>().into_iter().map(squarings).collect();
     let most = squarings.iter().fold(0.0, |max: f64, &s| max.max(s));
-    let per_matrix = |values: Vec<f64>| Tensor::from_vec(values, norms.shape()).unsqueeze(-1).unsqueeze(-1);
+    let per_matrix = |values: Vec<f64>| Tensor::from_vec(values, norms.sizes()).unsqueeze(-1).unsqueeze(-1);
     // Two steps: the reciprocal of 2^1024 and beyond is no normal number.
     let halves = |part: fn(f64) -> f64| per_matrix(squarings.iter().map(|&s| (-part(s)).exp2()).collect());
     let scaled = a * halves(|s| (s / 2.0).floor()) * halves(|s| (s / 2.0).ceil());

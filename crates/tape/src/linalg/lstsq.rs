@@ -38,8 +38,8 @@ pub fn lstsq(a: &Tensor, b: &Tensor) -> Result<Tensor, Error> {
         panic!(
             "{OP}: input.size(-2) should match other.size(-{}); shapes are {:?} and {:?}",
             if vector { 1 } else { 2 },
-            a.shape(),
-            b.shape()
+            a.sizes(),
+            b.sizes()
         );
     }
     let tall = m >= n;

@@ -10,7 +10,7 @@ pub(super) fn check_matrix(op: &str, name: &str, a: &Tensor) {
         panic!(
             "{op}: The input tensor {name} must have at least 2 dimensions. (its shape is {:?}; unsqueeze makes a \
              vector a matrix)",
-            a.shape()
+            a.sizes()
         );
     }
     if !a.dtype().is_floating_point() {
@@ -30,7 +30,7 @@ pub(super) fn check_square(op: &str, a: &Tensor) -> usize {
     if rows != columns {
         panic!(
             "{op}: A must be batches of square matrices, but they are {rows} by {columns} matrices (shape {:?})",
-            a.shape()
+            a.sizes()
         );
     }
     rows
@@ -51,7 +51,7 @@ pub(super) fn check_same_dtype(op: &str, a: &Tensor, b: &Tensor) {
 
 /// The dimensions before the last two.
 pub(super) fn batch_of(a: &Tensor) -> &[usize] {
-    &a.shape()[..a.dim() - 2]
+    &a.sizes()[..a.dim() - 2]
 }
 
 /// The common batch of two tensors of matrices.

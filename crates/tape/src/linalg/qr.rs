@@ -100,7 +100,7 @@ pub fn qr(a: &Tensor) -> (Tensor, Tensor) {
     for (q, r) in q.chunks_exact_mut((m * n).max(1)).zip(r.chunks_exact_mut((n * n).max(1))) {
         factor(q, m, n, r);
     }
-    let outputs = vec![tensor(&q, a.shape(), a.dtype()), tensor(&r, &with_sizes(batch, &[n, n]), a.dtype())];
+    let outputs = vec![tensor(&q, a.sizes(), a.dtype()), tensor(&r, &with_sizes(batch, &[n, n]), a.dtype())];
     let mut outputs = record_many(
         outputs,
         &[a],

@@ -103,8 +103,8 @@ pub fn solve(a: &Tensor, b: &Tensor) -> Result<Tensor, Error> {
              {:?}",
             matrix.size(-2),
             matrix.size(-1),
-            a.shape(),
-            b.shape()
+            a.sizes(),
+            b.sizes()
         );
     }
     let factors = Arc::new(Factors::of(a));
@@ -117,7 +117,7 @@ pub fn solve(a: &Tensor, b: &Tensor) -> Result<Tensor, Error> {
 
 /// Whether `b` is a right-hand side, or a batch of them, without a dimension for several: torch's rule.
 pub(super) fn is_vector(a: &Tensor, b: &Tensor) -> bool {
-    b.dim() == 1 || (b.dim() + 1 == a.dim() && *b.shape() == a.shape()[..a.dim() - 1])
+    b.dim() == 1 || (b.dim() + 1 == a.dim() && *b.sizes() == a.sizes()[..a.dim() - 1])
 }
 
 /// The inverse of regular matrices, `[.., n, n]`. To multiply by it, [`solve`] is faster and more accurate.

@@ -86,7 +86,7 @@ pub(super) fn for_matrices<T: Float>(
 
 /// Matrices expanded to a batch, in a new dense tensor that nobody else can see.
 pub(super) fn expanded_copy<T: Float>(b: &Tensor, batch: &[usize]) -> Tensor {
-    let shape = with_sizes(batch, &b.shape()[b.dim() - 2..]);
+    let shape = with_sizes(batch, &b.sizes()[b.dim() - 2..]);
     let expanded = crate::no_grad(|| b.detach().expand_to(shape.clone()));
     let buffer = build::<T>(expanded.numel(), |out| expanded.with(|x| to_dense(x, out)));
     Tensor::from_buffer(buffer, shape)
@@ -180,8 +180,8 @@ pub fn solve_triangular(a: &Tensor, b: &Tensor, upper: bool, left: bool, unitria
         panic!(
             "{OP}: Incompatible shapes of A and B for the equation {equation} = B ({n}x{n} and {rows}x{columns}); \
              shapes are {:?} and {:?}",
-            a.shape(),
-            b.shape()
+            a.sizes(),
+            b.sizes()
         );
     }
     if left {
