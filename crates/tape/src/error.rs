@@ -111,42 +111,62 @@ pub enum Error {
         /// Shape it should have.
         expected: Vec<usize>,
     },
-    /// A [`Function`](crate::Function) returned another number of gradients than it has inputs.
+    /// A Cholesky factorisation met a matrix that is not positive definite.
     #[error(
-        "function {function} returned an incorrect number of gradients (expected {expected}, got {returned}); return one \
-         Option<Tensor> for each input, None for those without a gradient"
+        "linalg.cholesky: {}The factorization could not be completed because the input is not positive-definite (the \
+         leading minor of order {order} is not positive-definite). Rounding does it to matrices that are nearly \
+         singular: add a small multiple of the identity.",
+        batch_element(*batch)
     )]
-    FunctionGradients {
-        /// Name of the function.
-        function: &'static str,
-        /// Number of its inputs.
-        expected: usize,
-        /// Number of gradients it returned.
-        returned: usize,
+    NotPositiveDefinite {
+        /// Position of the matrix in its batch, if there is one.
+        batch: Option<usize>,
+        /// Size of the smallest leading minor that is not positive.
+        order: usize,
     },
-    /// A second derivative was asked of a [`Function`](crate::Function) that has none.
+    /// A matrix has no inverse.
     #[error(
-        "trying to differentiate twice a function that was marked with @once_differentiable: {function}; write its \
-         backward in tensor operations on its saved tensors and drop once_differentiable, or do without create_graph"
+        "linalg.inv: {}The diagonal element {element} is zero, the inversion could not be completed because the input \
+         matrix is singular. pinv gives a pseudo-inverse.",
+        batch_element(*batch)
     )]
-    OnceDifferentiable {
-        /// Name of the function.
-        function: &'static str,
+    NotInvertible {
+        /// Position of the matrix in its batch, if there is one.
+        batch: Option<usize>,
+        /// The zero on the diagonal of the triangular factor, counted from one.
+        element: usize,
     },
-    /// A checkpointed function did something else when it was run again.
+    /// A system of equations has a singular matrix.
     #[error(
-        "checkpoint: A different number of tensors was saved during the original forward and recomputation ({forward} and \
-         {recomputed}); the function must do the same each time it is called"
+        "torch.linalg.solve: {}The solver failed because the input matrix is singular. lstsq gives a solution in the \
+         sense of least squares.",
+        batch_element(*batch)
     )]
-    Recomputation {
-        /// Recorded operations of the first run.
-        forward: usize,
-        /// Recorded operations of the second run.
-        recomputed: usize,
+    SingularSystem {
+        /// Position of the matrix in its batch, if there is one.
+        batch: Option<usize>,
     },
-    /// A function given to [`functional`](crate::functional) does not have the outputs or inputs it must have.
-    #[error("{0}")]
-    Functional(String),
+    /// Eigenvalues could not be computed.
+    #[error(
+        "linalg.eigh: {}The algorithm failed to converge because the input matrix is ill-conditioned or has too many \
+         repeated eigenvalues (error code: {found}). Most likely it contained non-finite values.",
+        batch_element(*batch)
+    )]
+    NoEigenvalues {
+        /// Position of the matrix in its batch, if there is one.
+        batch: Option<usize>,
+        /// How many eigenvalues were found.
+        found: usize,
+    },
+    /// Singular values could not be computed.
+    #[error(
+        "linalg.svd: {}The algorithm failed to converge because the input matrix contained non-finite values.",
+        batch_element(*batch)
+    )]
+    NoSingularValues {
+        /// Position of the matrix in its batch, if there is one.
+        batch: Option<usize>,
+    },
     /// Analytical and numerical derivative differ, or a check could not be made.
     #[error("{0}")]
     GradientCheck(String),
@@ -161,4 +181,9 @@ fn torch_list(shape: &[usize]) -> String {
 
 fn torch_size(shape: &[usize]) -> String {
     format!("torch.Size({shape:?})")
+}
+
+/// How torch names one matrix of a batch.
+fn batch_element(batch: Option<usize>) -> String {
+    batch.map_or_else(String::new, |index| format!("(Batch element {index}): "))
 }

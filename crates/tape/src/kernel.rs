@@ -3,7 +3,8 @@
 
 pub(crate) mod axis;
 pub(crate) mod copy;
-pub(crate) mod distance;
+#[cfg(feature = "linalg")]
+pub(crate) mod factor;
 pub(crate) mod gather;
 pub(crate) mod loss;
 pub(crate) mod map;

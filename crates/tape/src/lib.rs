@@ -64,6 +64,8 @@ mod dtype;
 mod error;
 mod gradcheck;
 mod kernel;
+#[cfg(feature = "linalg")]
+pub mod linalg;
 mod op;
 mod ops;
 pub mod random;

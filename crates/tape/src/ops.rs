@@ -19,17 +19,19 @@ pub(crate) struct Listed {
 }
 
 macro_rules! operations {
-    ($($family:ident: $($op:ident)*;)+) => {
-        $(pub(crate) mod $family;)+
-        $($(impl Registered for $family::$op {})*)+
+    ($($(#[$condition:meta])? $family:ident: $($op:ident)*;)+) => {
+        $($(#[$condition])? pub(crate) mod $family;)+
+        $($(#[$condition])? const _: () = { $(impl Registered for $family::$op {})* };)+
 
         /// All operations.
         #[cfg(test)]
         pub(crate) fn all() -> Vec<Listed> {
-            vec![$($(Listed {
+            let mut all = Vec::new();
+            $($(#[$condition])? { $(all.push(Listed {
                 op: concat!(stringify!($family), "::", stringify!($op)),
                 samples: <$family::$op as Op>::samples,
-            },)*)+]
+            });)* })+
+            all
         }
     };
 }
@@ -51,6 +53,8 @@ operations! {
     in_place: ;
     index: TakeRows PutRows;
     join: Cat Stack;
+    #[cfg(feature = "linalg")]
+    linalg: Cholesky Cofactor Det Eigh MatrixExp Pinv Qr SlogDet Solve SolveTriangular Svd;
     linear: Linear;
     logarithm: ;
     loss: CrossEntropy NllLoss MseLoss;
