@@ -72,7 +72,7 @@ pub use autograd::{
     is_grad_enabled, no_grad,
 };
 pub use buffer::empty_cache;
-pub use dtype::{DType, Element, Float, Scalar};
+pub use dtype::{DType, Element, Float, Scalar, get_default_dtype, set_default_dtype};
 pub use error::Error;
 pub use gradcheck::{GradCheck, gradcheck, gradgradcheck};
 pub use op::Operand;
