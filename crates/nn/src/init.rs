@@ -107,7 +107,7 @@ pub fn dirac_(tensor: &Tensor, groups: usize) -> Tensor {
         "dirac_: Only tensors with 3, 4, or 5 dimensions are supported, but the shape is {shape:?}"
     );
     assert!(
-        groups > 0 && shape[0] % groups == 0,
+        groups > 0 && shape[0].is_multiple_of(groups),
         "dirac_: dim 0 must be divisible by groups, but the shape is {shape:?} and groups is {groups}"
     );
     let per_group = shape[0] / groups;

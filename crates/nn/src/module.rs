@@ -7,7 +7,7 @@ mod state;
 use crate::error::Result;
 use checkpoint::Value;
 use std::any::Any;
-use tape::Tensor;
+use tape::{DType, Tensor};
 
 pub use copy::{Copies, DeepCopy};
 pub(crate) use copy::{boxed_copy, deep_copy};
@@ -97,6 +97,26 @@ pub trait Module: Any + Send + Sync {
     /// ```
     fn named_children(&self) -> Vec<(String, &dyn Module)> {
         self.members().children
+    }
+
+    /// The module itself, under the empty name, and all modules within it under dotted names, parents before
+    /// their children.
+    ///
+    /// ```
+    /// use nn::{Linear, Module, Sequential, Tanh};
+    ///
+    /// let inner = Sequential::new([Linear::new(2, 3).boxed(), Tanh.boxed()]);
+    /// let model = Sequential::named([("inner", inner.boxed())]);
+    /// let names: Vec<_> = model.named_modules().into_iter().map(|(name, _)| name).collect();
+    /// assert_eq!(names, ["", "inner", "inner.0", "inner.1"]);
+    /// ```
+    fn named_modules(&self) -> Vec<(String, &dyn Module)>
+    where
+        Self: Sized,
+    {
+        let mut modules = Vec::new();
+        collect_modules(String::new(), self, &mut modules);
+        modules
     }
 
     /// Calls `function` on every submodule, children before their parents, and on the module itself: torch's
@@ -279,6 +299,34 @@ pub trait Module: Any + Send + Sync {
         self.copy_with(&mut Copies::new())
     }
 
+    /// A [deep copy](Module::deep_copy) whose floating-point parameters and buffers are of another dtype: what
+    /// torch's `module.double()` makes of a module itself. Build the optimizer from the copy.
+    ///
+    /// ```
+    /// use nn::{Linear, Module, Sequential, Tanh};
+    /// use tape::{DType, Tensor};
+    ///
+    /// let model = Sequential::new([Linear::new(2, 3).boxed(), Tanh.boxed()]).to_dtype(DType::F64);
+    /// assert_eq!(model.forward(&Tensor::from([[1.0, 2.0]])).dtype(), DType::F64);
+    /// ```
+    ///
+    /// # Panics
+    /// As [`deep_copy`](Module::deep_copy), or if the dtype is not a floating-point type.
+    #[track_caller]
+    fn to_dtype(&self, dtype: DType) -> Self
+    where
+        Self: DeepCopy,
+    {
+        assert!(
+            dtype.is_floating_point(),
+            "to_dtype: nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}; use \
+             DType::F32 or DType::F64"
+        );
+        let mut copies = Copies::new();
+        copies.dtype = Some(dtype);
+        self.copy_with(&mut copies)
+    }
+
     /// How the module is copied where its type is not known, as in a `Sequential`: for a module that
     /// implements [`DeepCopy`] this is `self.copy_with(copies).boxed()`.
     ///
@@ -291,6 +339,14 @@ pub trait Module: Any + Send + Sync {
              Module::boxed_copy as self.copy_with(copies).boxed()",
             self.type_name()
         )
+    }
+}
+
+fn collect_modules<'a>(name: String, module: &'a dyn Module, modules: &mut Vec<(String, &'a dyn Module)>) {
+    let dot = if name.is_empty() { "" } else { "." };
+    modules.push((name.clone(), module.unboxed()));
+    for (child, module) in module.members().children {
+        collect_modules(format!("{name}{dot}{child}"), module, modules);
     }
 }
 

@@ -27,7 +27,7 @@ impl Options<'_> {
 
     fn number(&self, name: &str) -> Option<f64> {
         let at = self.0.iter().position(|word| *word == name)?;
-        Some(self.0[at + 1].parse().unwrap())
+        Some(self.0[at + 1].parse().expect("a number"))
     }
 
     /// Whether the case is the function with torch's defaults.
@@ -38,7 +38,7 @@ impl Options<'_> {
 
 /// Applies the loss that a case names.
 fn apply(name: &str, x: &[Tensor]) -> Tensor {
-    let (loss, words) = name.split_once('/').unwrap();
+    let (loss, words) = name.split_once('/').expect("loss/options");
     let options = Options(words.split(' ').collect());
     if options.are_default() {
         return default(loss, x);
@@ -149,7 +149,7 @@ fn default(loss: &str, x: &[Tensor]) -> Tensor {
 }
 
 fn inputs(case: &Json) -> Vec<Tensor> {
-    let learned = |input: &Json| input["learned"].as_bool().unwrap();
+    let learned = |input: &Json| input["learned"].as_bool().expect("a bool");
     list(&case["inputs"]).iter().map(|input| tensor(input).requires_grad_(learned(input))).collect()
 }
 

@@ -105,9 +105,9 @@ fn a_target_of_another_length_is_refused() {
 }
 
 fn panics_with(text: &str, call: impl FnOnce() -> Tensor) {
-    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).unwrap_err();
-    let message =
-        panic.downcast_ref::<String>().cloned().unwrap_or_else(|| panic.downcast_ref::<&str>().unwrap().to_string());
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).expect_err(text);
+    let plain = || panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let message = panic.downcast_ref::<String>().cloned().or_else(plain).expect("a panic with a text");
     assert!(message.contains(text), "{message}");
 }
 

@@ -235,6 +235,10 @@ fn modes_reach_every_part() {
 #[test]
 fn apply_meets_children_before_parents() {
     let model = Sequential::new([Everything::new().boxed(), Linear::new(2, 1).boxed().boxed()]);
+    let modules: Vec<String> = model.named_modules().iter().map(|(n, m)| format!("{n} {}", m.type_name())).collect();
+    assert_eq!(modules[..3], [" Sequential", "0 Everything", "0.layers.0 Linear"]);
+    assert_eq!((modules.len(), modules.last().unwrap().as_str()), (8, "1 Linear"));
+    assert!(model.named_modules()[7].1.is::<Linear>());
     let mut met = Vec::new();
     model.apply(|module| met.push(module.type_name()));
     assert_eq!(met, ["Linear", "Linear", "Tanh", "Noise", "ModuleList", "Everything", "Linear", "Sequential"]);
@@ -269,6 +273,27 @@ fn deep_copies_share_nothing_but_what_was_shared() {
     assert_eq!(dict["a"].named_parameters().len(), names(&model).len());
     let list = ParameterList::new([Tensor::from([1.0])]);
     assert_eq!(list.deep_copy()[0].to_vec::<f64>(), [1.0]);
+}
+
+#[test]
+fn a_conversion_is_a_copy_in_another_dtype() {
+    let shared = Linear::new(2, 2);
+    let model = Sequential::new([shared.clone().boxed(), Everything::new().boxed(), shared.boxed()]);
+    let double = model.to_dtype(DType::F64);
+    assert_eq!(names(&double), names(&model));
+    for ((name, a), (_, b)) in double.named_parameters().iter().zip(model.named_parameters()) {
+        assert!(a.requires_grad() && a.is_leaf() && a.dtype() == DType::F64, "{name}");
+        assert_eq!(a.to_vec::<f64>(), b.double().to_vec::<f64>());
+    }
+    assert!(double.buffers().iter().all(|buffer| buffer.dtype() == DType::F64 && !buffer.requires_grad()));
+    assert_eq!(double.forward(&Tensor::from([[0.5, 1.0]])).dtype(), DType::F64);
+    assert_eq!(double.to_dtype(DType::F32).state_dict(), model.state_dict());
+}
+
+#[test]
+#[should_panic(expected = "nn.Module.to only accepts floating point or complex dtypes")]
+fn a_module_is_not_converted_to_integers() {
+    let _ = Linear::new(1, 1).to_dtype(DType::I64);
 }
 
 #[test]

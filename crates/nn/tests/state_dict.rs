@@ -5,7 +5,7 @@ use nn::{Error, IncompatibleKeys, Linear, Members, Module, ReLU, Sequential, Tan
 use tape::{DType, Tensor};
 
 fn keys(state: &Value) -> Vec<&str> {
-    state.keys().map(|key| key.as_str().unwrap()).collect()
+    state.keys().map(|key| key.as_str().expect("a string key")).collect()
 }
 
 fn model() -> Sequential {

@@ -52,6 +52,8 @@ pub trait DeepCopy: Sized {
 /// shared.
 #[derive(Default)]
 pub struct Copies {
+    /// What floating-point tensors are converted to.
+    pub(super) dtype: Option<DType>,
     /// By the original's id: the original, which keeps the id its own, and the copy.
     tensors: HashMap<usize, (Tensor, Tensor)>,
 }
@@ -64,7 +66,8 @@ impl Copies {
 }
 
 impl DeepCopy for Tensor {
-    /// A leaf with the same numbers that requires grad if the original does; `.grad` is not copied.
+    /// A leaf with the same numbers that requires grad if the original does; `.grad` is not copied. Within
+    /// [`Module::to_dtype`] it is converted.
     ///
     /// # Panics
     /// If the tensor was computed from tensors that require grad.
@@ -76,7 +79,12 @@ impl DeepCopy for Tensor {
              the moment, but this one of shape {:?} was computed; keep its detach() in the module",
             self.shape()
         );
-        let copied = || (self.clone(), self.detach().copy().requires_grad_(self.requires_grad()));
+        let dtype = copies.dtype.filter(|_| self.dtype().is_floating_point()).unwrap_or(self.dtype());
+        let copied = || {
+            let data = self.detach();
+            let data = if dtype == self.dtype() { data.copy() } else { data.to_dtype(dtype) };
+            (self.clone(), data.requires_grad_(self.requires_grad()))
+        };
         copies.tensors.entry(self.id()).or_insert_with(copied).1.clone()
     }
 }

@@ -22,7 +22,8 @@ use tape::Tensor;
 /// impl Module for Net {
 ///     fn forward(&self, x: &Tensor) -> Tensor {
 ///         let x = self.layers.iter().fold(x - &self.mean, |x, layer| layer.forward(&x).tanh());
-///         if self.mode.is_training() { &self.scale * x + 0.01 * x.randn_like() } else { &self.scale * x }
+///         let y = &self.scale * x;
+///         if self.mode.is_training() { &y + 0.01 * y.randn_like() } else { y }
 ///     }
 ///
 ///     fn members(&self) -> Members<'_> {
