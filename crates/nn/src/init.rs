@@ -79,11 +79,11 @@ pub fn eye_(tensor: &Tensor) -> Tensor {
     assert!(
         tensor.dim() == 2,
         "eye_: Only tensors with 2 dimensions are supported, but the shape is {:?}",
-        tensor.shape()
+        tensor.sizes()
     );
-    let columns = tensor.shape()[1];
+    let columns = tensor.sizes()[1];
     fill_from(tensor, |ones| {
-        (0..tensor.shape()[0].min(columns)).for_each(|i| ones[i * columns + i] = 1.0);
+        (0..tensor.sizes()[0].min(columns)).for_each(|i| ones[i * columns + i] = 1.0);
     })
 }
 
@@ -101,7 +101,7 @@ pub fn eye_(tensor: &Tensor) -> Tensor {
 /// If the tensor has not three to five dimensions, or `groups` does not divide its first.
 #[track_caller]
 pub fn dirac_(tensor: &Tensor, groups: usize) -> Tensor {
-    let shape = tensor.shape();
+    let shape = tensor.sizes();
     assert!(
         (3..=5).contains(&shape.len()),
         "dirac_: Only tensors with 3, 4, or 5 dimensions are supported, but the shape is {shape:?}"
@@ -124,5 +124,5 @@ pub fn dirac_(tensor: &Tensor, groups: usize) -> Tensor {
 fn fill_from(tensor: &Tensor, write: impl FnOnce(&mut [f64])) -> Tensor {
     let mut values = vec![0.0; tensor.numel()];
     write(&mut values);
-    no_grad(|| tensor.copy_(&Tensor::from_vec(values, tensor.shape())))
+    no_grad(|| tensor.copy_(&Tensor::from_vec(values, tensor.sizes())))
 }

@@ -71,17 +71,17 @@ impl Linear {
         assert!(
             weight.dim() == 2,
             "Linear: the weight must have shape [out_features, in_features], but has {:?}; reshape it",
-            weight.shape()
+            weight.sizes()
         );
         if let Some(bias) = &bias {
             assert!(
-                bias.shape() == &weight.shape()[..1] && bias.dtype() == weight.dtype(),
+                bias.sizes() == &weight.sizes()[..1] && bias.dtype() == weight.dtype(),
                 "Linear: a weight of shape {:?} ({}) takes a bias of shape {:?} ({}), but got {:?} ({})",
-                weight.shape(),
+                weight.sizes(),
                 weight.dtype(),
-                &weight.shape()[..1],
+                &weight.sizes()[..1],
                 weight.dtype(),
-                bias.shape(),
+                bias.sizes(),
                 bias.dtype()
             );
         }
@@ -90,12 +90,12 @@ impl Linear {
 
     /// Size of the last dimension of an input.
     pub fn in_features(&self) -> usize {
-        self.weight.shape()[1]
+        self.weight.sizes()[1]
     }
 
     /// Size of the last dimension of an output.
     pub fn out_features(&self) -> usize {
-        self.weight.shape()[0]
+        self.weight.sizes()[0]
     }
 }
 
@@ -106,11 +106,11 @@ impl Module for Linear {
     fn forward(&self, input: &Tensor) -> Tensor {
         let features = self.in_features();
         assert!(
-            input.shape().last() == Some(&features),
+            input.sizes().last() == Some(&features),
             "Linear: the last dimension of the input must be in_features = {features}, but the input has \
              shape {:?} (weight {:?}); reshape or transpose the input, or build the layer for its size",
-            input.shape(),
-            self.weight.shape()
+            input.sizes(),
+            self.weight.sizes()
         );
         assert!(
             input.dtype() == self.weight.dtype(),

@@ -99,7 +99,7 @@ use setters;
 /// The target in the shape of the input, to which it may broadcast.
 #[track_caller]
 fn target_like(op: &str, input: &Tensor, target: &Tensor) -> Tensor {
-    let (shape, wide) = (target.shape(), input.shape());
+    let (shape, wide) = (target.sizes(), input.sizes());
     if shape == wide {
         return target.clone();
     }

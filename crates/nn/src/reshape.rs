@@ -119,11 +119,11 @@ impl Module for Unflatten {
              shape {:?}",
             self.sizes,
             self.dim,
-            input.shape()
+            input.sizes()
         );
         let around = |shape: &[usize]| shape.iter().map(|&size| size as isize).collect::<Vec<_>>();
         let inner = self.sizes.iter().map(|&part| if part == -1 { size as isize / given } else { part }).collect();
-        input.reshape([around(&input.shape()[..dim]), inner, around(&input.shape()[dim + 1..])].concat())
+        input.reshape([around(&input.sizes()[..dim]), inner, around(&input.sizes()[dim + 1..])].concat())
     }
 
     boxed_copy!();

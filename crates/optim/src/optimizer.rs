@@ -86,7 +86,7 @@ pub(crate) fn evaluate(closure: &mut Closure<'_>) -> Result<(Tensor, f64)> {
     };
     let loss = outcome.map_err(Error::Closure)?;
     if loss.numel() != 1 {
-        return Err(Error::LossNotScalar { shape: loss.shape().to_vec() });
+        return Err(Error::LossNotScalar { shape: loss.sizes().to_vec() });
     }
     let value = loss.item();
     Ok((loss, value))

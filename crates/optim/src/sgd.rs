@@ -174,8 +174,8 @@ impl Momentum {
             return Ok(momentum);
         };
         let tensor = value.as_tensor().ok_or(wrong_kind("a tensor", value))?;
-        if tensor.shape() != param.shape() {
-            let (found, own) = (tensor.shape(), param.shape());
+        if tensor.sizes() != param.sizes() {
+            let (found, own) = (tensor.sizes(), param.sizes());
             return Err(Error::StateMismatch(format!("momentum_buffer has shape {found:?}, its parameter {own:?}")));
         }
         match &mut momentum {
@@ -291,7 +291,7 @@ impl Optimizer for Sgd {
         let mut state = Dict::new();
         for param in self.core.groups().iter().flat_map(ParamGroup::params) {
             if let Some(momentum) = momenta.get(&param.id()) {
-                let buffer = momentum.save(param.shape());
+                let buffer = momentum.save(param.sizes());
                 state.insert(packed.ids[&param.id()], Dict::from_iter([("momentum_buffer", buffer)]));
             }
         }

@@ -124,7 +124,7 @@ impl GradCheck {
             return Err(Error::GradientCheck("gradgradcheck: the output is not of a floating-point dtype".into()));
         }
         let mut generator = Generator::new(self.seed);
-        let unit = Tensor::rand_with(&mut generator, output.shape(), output.dtype());
+        let unit = Tensor::rand_with(&mut generator, output.sizes(), output.dtype());
         all.push((unit * 2.0 - 1.0).requires_grad_(true));
         let first_derivatives = |x: &[Tensor]| -> Result<Vec<Tensor>, Error> {
             let (direction, inputs) = x.split_last().expect("the direction was appended");
@@ -188,7 +188,7 @@ impl GradCheck {
         let at = x.to_vec::<f64>();
         let evaluate = |values: &[f64]| -> Result<Vec<f64>, Error> {
             let mut moved = inputs.to_vec();
-            moved[input] = Tensor::from_vec(values.to_vec(), x.shape()).requires_grad_(true);
+            moved[input] = Tensor::from_vec(values.to_vec(), x.sizes()).requires_grad_(true);
             Ok(enable_grad(|| function(&moved))?[output].detach().double().to_vec())
         };
         let mut values = Vec::new();
@@ -253,7 +253,7 @@ fn analytical(output: &Tensor, input: &Tensor) -> Result<Jacobian, Error> {
         for column in 0..columns {
             let mut direction = vec![0.0; columns];
             direction[column] = 1.0;
-            let direction = Tensor::from_vec(direction, output.shape()).to_dtype(output.dtype());
+            let direction = Tensor::from_vec(direction, output.sizes()).to_dtype(output.dtype());
             if let Some(gradient) = vjp(output, input, &direction)? {
                 for (row, value) in gradient.double().to_vec::<f64>().into_iter().enumerate() {
                     values[row * columns + column] = value;

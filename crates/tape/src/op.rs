@@ -126,16 +126,16 @@ pub(crate) fn zip<A: Element, B: Element, U: Element, F: Binary<A, B, U>>(
     b: &Tensor,
     f: F,
 ) -> Tensor {
-    if a.shape() == b.shape() && a.is_contiguous() && b.is_contiguous() {
+    if a.sizes() == b.sizes() && a.is_contiguous() && b.is_contiguous() {
         let len = a.numel();
         let buffer = build::<U>(len, |out| {
             a.with2::<A, B, _>(b, |a, b| map::binary_slices(&a.data[..len], &b.data[..len], out, f));
         });
         return Tensor::from_buffer(buffer, a.layout().shape.clone());
     }
-    let shape = broadcast(op, a.shape(), b.shape());
-    let strides_a = broadcast_strides(a.shape(), a.stride(), &shape);
-    let strides_b = broadcast_strides(b.shape(), b.stride(), &shape);
+    let shape = broadcast(op, a.sizes(), b.sizes());
+    let strides_a = broadcast_strides(a.sizes(), a.stride(), &shape);
+    let strides_b = broadcast_strides(b.sizes(), b.stride(), &shape);
     let buffer = build::<U>(shape.iter().product(), |out| {
         a.with2::<A, B, _>(b, |a, b| {
             let a = Strided { data: a.data, shape: &shape, strides: &strides_a };
@@ -150,11 +150,11 @@ pub(crate) fn zip<A: Element, B: Element, U: Element, F: Binary<A, B, U>>(
 #[inline]
 #[track_caller]
 pub(crate) fn zip_uniform<T: Element, F: Binary<T>>(op: &str, a: &Tensor, b: &Tensor, f: F) -> Tensor {
-    if b.is_contiguous() && !a.is_contiguous() && a.is_uniform_over(b.shape()) {
+    if b.is_contiguous() && !a.is_contiguous() && a.is_uniform_over(b.sizes()) {
         let number = a.with::<T, _>(|a| a.data[0]);
         return map(b, Left(f, number));
     }
-    if a.is_contiguous() && !b.is_contiguous() && b.is_uniform_over(a.shape()) {
+    if a.is_contiguous() && !b.is_contiguous() && b.is_uniform_over(a.sizes()) {
         let number = b.with::<T, _>(|b| b.data[0]);
         return map(a, Right(f, number));
     }
@@ -170,7 +170,7 @@ pub(crate) fn fused2<F: Binary<f32> + Binary<f64>>(
     f: F,
     formula: impl FnOnce() -> Tensor,
 ) -> Tensor {
-    if is_grad_enabled() || grad.dtype() != saved.dtype() || grad.shape() != saved.shape() {
+    if is_grad_enabled() || grad.dtype() != saved.dtype() || grad.sizes() != saved.sizes() {
         return formula();
     }
     match grad.dtype() {

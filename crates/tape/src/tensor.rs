@@ -159,19 +159,19 @@ impl Tensor {
     #[track_caller]
     pub fn size(&self, dim: isize) -> usize {
         let index = crate::shape::normalize_dim("size", dim, self.dim());
-        self.shape().get(index).copied().unwrap_or_else(|| panic!("size: a tensor of 0 dimensions has no dim {dim}"))
+        self.sizes().get(index).copied().unwrap_or_else(|| panic!("size: a tensor of 0 dimensions has no dim {dim}"))
     }
 
     /// Number of dimensions.
     #[inline]
     pub fn dim(&self) -> usize {
-        self.shape().len()
+        self.sizes().len()
     }
 
     /// Number of elements.
     #[inline]
     pub fn numel(&self) -> usize {
-        self.shape().iter().product()
+        self.sizes().iter().product()
     }
 
     /// Distance in memory, in elements, between neighbours along each dimension.

@@ -37,7 +37,7 @@ fn normal_cdf(x: f64) -> f64 {
 /// 2011, single precision) and two steps of Newton's method, which double its digits.
 fn erfinv(y: &Tensor) -> Tensor {
     let start: Vec<f64> = y.to_vec::<f64>().into_iter().map(approximate_erfinv).collect();
-    let start = Tensor::from_vec(start, y.shape());
+    let start = Tensor::from_vec(start, y.sizes());
     (0..2).fold(start, |x, _| {
         let slope = std::f64::consts::FRAC_2_SQRT_PI * (-x.square()).exp();
         let better = &x - (x.erf() - y) / slope;

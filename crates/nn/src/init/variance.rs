@@ -55,10 +55,10 @@ fn fans(op: &str, weight: &Tensor) -> (f64, f64) {
         weight.dim() >= 2,
         "{op}: Fan in and fan out can not be computed for tensor with fewer than 2 dimensions, but the shape is {:?}; \
          a weight has shape [out, in, ...]",
-        weight.shape()
+        weight.sizes()
     );
-    let kernel: usize = weight.shape()[2..].iter().product();
-    ((weight.shape()[1] * kernel) as f64, (weight.shape()[0] * kernel) as f64)
+    let kernel: usize = weight.sizes()[2..].iter().product();
+    ((weight.sizes()[1] * kernel) as f64, (weight.sizes()[0] * kernel) as f64)
 }
 
 /// Fills a weight with numbers uniform on `[-bound, bound)`, `bound = sqrt(3) * sqrt(2 / (1 + a^2)) /

@@ -66,11 +66,11 @@ impl BCELoss {
     #[track_caller]
     pub fn forward(&self, input: &Tensor, target: &Tensor) -> Tensor {
         assert!(
-            input.shape() == target.shape(),
+            input.sizes() == target.sizes(),
             "binary_cross_entropy: Using a target size ({:?}) that is different to the input size ({:?}) is \
              deprecated. Please ensure they have the same size.",
-            target.shape(),
-            input.shape()
+            target.sizes(),
+            input.sizes()
         );
         let probabilities = no_grad(|| input.ge(0.0).logical_and(&input.le(1.0)).all());
         assert!(
@@ -136,11 +136,11 @@ impl BCEWithLogitsLoss {
     #[track_caller]
     pub fn forward(&self, input: &Tensor, target: &Tensor) -> Tensor {
         assert!(
-            input.shape() == target.shape(),
+            input.sizes() == target.sizes(),
             "binary_cross_entropy_with_logits: Target size ({:?}) must be the same as input size ({:?}); reshape one \
              of them",
-            target.shape(),
-            input.shape()
+            target.sizes(),
+            input.sizes()
         );
         let mut log_sigmoid = input.logsigmoid();
         if let Some(pos_weight) = &self.pos_weight {

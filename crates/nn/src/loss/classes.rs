@@ -75,7 +75,7 @@ impl CrossEntropyLoss {
             "cross_entropy: label_smoothing must be between 0.0 and 1.0. Got: {smoothing}"
         );
         let plain = self.weight.is_none() && smoothing == 0.0 && self.reduction == Reduction::Mean;
-        let of_probabilities = logits.dim() > 0 && logits.shape() == target.shape();
+        let of_probabilities = logits.dim() > 0 && logits.sizes() == target.sizes();
         assert!(
             !of_probabilities || self.ignore_index < 0,
             "cross_entropy: ignore_index is not supported for floating point target, but it is {}",
@@ -104,7 +104,7 @@ impl CrossEntropyLoss {
             "cross_entropy: Expected floating point type for target with class probabilities, got {} (shape {:?}); \
              class numbers have one dimension less than the logits",
             target.dtype(),
-            target.shape()
+            target.sizes()
         );
         let dim = class_dim(logits);
         let classes = logits.size(dim);
@@ -164,10 +164,10 @@ fn class_dim(input: &Tensor) -> isize {
 fn along_classes(op: &str, input: &Tensor, weight: &Tensor) -> Tensor {
     let classes = input.size(class_dim(input));
     assert!(
-        weight.shape() == [classes],
+        weight.sizes() == [classes],
         "{op}: weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of \
          shape: {:?}",
-        weight.shape()
+        weight.sizes()
     );
     let behind = input.dim() as isize - 1 - class_dim(input);
     (0..behind).fold(weight.clone(), |weight, _| weight.unsqueeze(-1))
@@ -200,7 +200,7 @@ impl Rows {
             panic!(
                 "{op}: Target {bad} is out of bounds. There are {classes} classes (input of shape {:?}), numbered from \
                  0; only ignore_index = {} marks a row to be ignored",
-                input.shape(),
+                input.sizes(),
                 options.ignore_index
             );
         }
@@ -221,7 +221,7 @@ impl Rows {
     fn losses(&self, log_probabilities: &Tensor, target: &Tensor) -> Tensor {
         let at_class = log_probabilities.gather(self.dim, &self.index.unsqueeze(self.dim));
         let mut losses = -at_class.squeeze_dim(self.dim);
-        debug_assert_eq!(losses.shape(), target.shape());
+        debug_assert_eq!(losses.sizes(), target.sizes());
         if let Some(weights) = &self.weights {
             losses = losses * weights;
         }
@@ -250,25 +250,25 @@ fn check_shapes(op: &str, input: &Tensor, target: &Tensor) {
         "{op}: expected scalar type Long but found {} (input of shape {:?}, target of shape {:?}); class numbers are \
          int64, one per row of the input: convert them with long()",
         target.dtype(),
-        input.shape(),
-        target.shape()
+        input.sizes(),
+        target.sizes()
     );
-    let mut expected = input.shape().to_vec();
+    let mut expected = input.sizes().to_vec();
     expected.remove(class_dim(input) as usize);
-    if expected == target.shape() {
+    if expected == target.sizes() {
         return;
     }
     let batch = |shape: &[usize]| shape.first().copied().unwrap_or(1);
-    let (own, given) = (batch(&expected), batch(target.shape()));
+    let (own, given) = (batch(&expected), batch(target.sizes()));
     let text = if own == given {
-        format!("Expected target size {expected:?}, got {:?}", target.shape())
+        format!("Expected target size {expected:?}, got {:?}", target.sizes())
     } else {
         format!("Expected input batch_size ({own}) to match target batch_size ({given}).")
     };
     panic!(
         "{op}: {text} The input has shape {:?} and the target {:?}; the target has one class number for each row, [N] \
          for [N, C] and [N, d1, ..] for [N, C, d1, ..]",
-        input.shape(),
-        target.shape()
+        input.sizes(),
+        target.sizes()
     );
 }

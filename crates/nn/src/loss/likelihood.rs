@@ -89,7 +89,7 @@ impl KLDivLoss {
             Tensor::where_(&target.eq(0.0), 0.0, target * target.log()) - target * input
         };
         match self.batch_mean {
-            true if input.dim() > 0 => terms.sum() / input.shape()[0],
+            true if input.dim() > 0 => terms.sum() / input.sizes()[0],
             true => terms.sum(),
             false => self.reduction.of(terms),
         }
@@ -121,17 +121,17 @@ impl GaussianNLLLoss {
         };
         let negative = no_grad(|| var.lt(0.0).any()).item_as::<bool>();
         assert!(!negative, "gaussian_nll_loss: var has negative entry/entries; pass variances, not logarithms");
-        let var = if var.shape() == input.shape() {
+        let var = if var.sizes() == input.sizes() {
             var
-        } else if Some(var.shape()) == input.shape().split_last().map(|(_, batch)| batch) {
+        } else if Some(var.sizes()) == input.sizes().split_last().map(|(_, batch)| batch) {
             var.unsqueeze(-1)
         } else {
-            let (own, wanted) = (var.shape().split_last(), input.shape().split_last());
+            let (own, wanted) = (var.sizes().split_last(), input.sizes().split_last());
             assert!(
                 own.zip(wanted).is_some_and(|((&last, own), (_, wanted))| last == 1 && own == wanted),
                 "gaussian_nll_loss: var is of incorrect size: {:?} for an input of shape {:?}",
-                var.shape(),
-                input.shape()
+                var.sizes(),
+                input.sizes()
             );
             var
         };

@@ -116,8 +116,8 @@ impl CosineEmbeddingLoss {
             "cosine_embedding_loss: {dims}D target tensor expects {}D input tensors, but found inputs with sizes {:?} \
              and {:?}.",
             dims + 1,
-            input1.shape(),
-            input2.shape()
+            input1.sizes(),
+            input2.sizes()
         );
         // torch's guard against the zero vector, a `float` there.
         const EPS: f64 = 1e-12_f32 as f64;
@@ -140,9 +140,9 @@ impl MarginRankingLoss {
             input1.dim() == input2.dim() && input1.dim() == target.dim(),
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: {:?}, input2: \
              {:?}, target: {:?}",
-            input1.shape(),
-            input2.shape(),
-            target.shape()
+            input1.sizes(),
+            input2.sizes(),
+            target.sizes()
         );
         self.reduction.of((-target * (input1 - input2) + self.margin).clamp_min(0.0))
     }

@@ -77,7 +77,7 @@ impl DeepCopy for Tensor {
             self.is_leaf(),
             "deep_copy: Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at \
              the moment, but this one of shape {:?} was computed; keep its detach() in the module",
-            self.shape()
+            self.sizes()
         );
         let dtype = copies.dtype.filter(|_| self.dtype().is_floating_point()).unwrap_or(self.dtype());
         let copied = || {

@@ -56,12 +56,12 @@ pub(crate) fn load(
     for (name, tensor) in entries {
         match dict.get(name.as_str()) {
             None => keys.missing_keys.push(name.clone()),
-            Some(Value::Tensor(saved)) if saved.shape() == tensor.shape() => pairs.push((tensor, saved)),
+            Some(Value::Tensor(saved)) if saved.sizes() == tensor.sizes() => pairs.push((tensor, saved)),
             Some(Value::Tensor(saved)) => mismatches.push(format!(
                 "size mismatch for {name}: copying a param with shape torch.Size({:?}) from checkpoint, the shape in \
                  current model is torch.Size({:?}).",
-                saved.shape(),
-                tensor.shape()
+                saved.sizes(),
+                tensor.sizes()
             )),
             Some(other) => mismatches.push(format!(
                 "While copying the parameter named \"{name}\", expected torch.Tensor or Tensor-like object from \

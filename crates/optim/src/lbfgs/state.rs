@@ -180,7 +180,7 @@ fn load_scalar<T: Float>(value: &Value) -> Result<T> {
     match value {
         Value::Tensor(x) if x.numel() == 1 => Ok(x.item_as()),
         Value::Tensor(x) => {
-            Err(Error::StateMismatch(format!("a number is expected, found a tensor of shape {:?}", x.shape())))
+            Err(Error::StateMismatch(format!("a number is expected, found a tensor of shape {:?}", x.sizes())))
         }
         plain => Ok(T::from_f64(f64::try_from(plain)?)),
     }

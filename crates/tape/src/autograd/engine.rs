@@ -273,9 +273,9 @@ impl Pass {
                 let info = &node.outputs[*output as usize];
                 (&info.shape[..], info.dtype)
             }
-            Edge::Leaf(leaf) => (leaf.shape(), leaf.dtype()),
+            Edge::Leaf(leaf) => (leaf.sizes(), leaf.dtype()),
         };
-        let grad = if grad.shape() == shape { grad } else { fit_shape(grad, shape, sender, index)? };
+        let grad = if grad.sizes() == shape { grad } else { fit_shape(grad, shape, sender, index)? };
         let grad = if grad.dtype() == dtype { grad } else { grad.to_dtype(dtype) };
         let slot_index = self.slot(edge);
         let slot = &mut self.lists.slots[slot_index as usize];
@@ -381,28 +381,28 @@ impl Pass {
 fn run_leaf_hooks(leaf: &Tensor, grad: Tensor, create_graph: bool) -> Result<Tensor, Error> {
     let Some(state) = leaf.inner.leaf.get() else { return Ok(grad) };
     let grad = with_grad_mode(create_graph, || state.hooks.run(grad));
-    Ok(exact_shape(grad, leaf.shape(), 0)?.to_dtype(leaf.dtype()))
+    Ok(exact_shape(grad, leaf.sizes(), 0)?.to_dtype(leaf.dtype()))
 }
 
 /// A hook must return a gradient of the shape it was given.
 fn exact_shape(grad: Tensor, shape: &[usize], index: usize) -> Result<Tensor, Error> {
-    if grad.shape() == shape {
+    if grad.sizes() == shape {
         return Ok(grad);
     }
-    let (gradient, expected) = (grad.shape().to_vec(), shape.to_vec());
+    let (gradient, expected) = (grad.sizes().to_vec(), shape.to_vec());
     Err(Error::InvalidGradient { node: "hook", index, gradient, expected })
 }
 
 /// Sums a gradient over the dimensions along which its input was broadcast.
 #[inline]
 fn fit_shape(grad: Tensor, shape: &[usize], sender: &'static str, index: usize) -> Result<Tensor, Error> {
-    if grad.shape() == shape {
+    if grad.sizes() == shape {
         return Ok(grad);
     }
-    if crate::shape::broadcasts_to(shape, grad.shape()) {
+    if crate::shape::broadcasts_to(shape, grad.sizes()) {
         return Ok(grad.sum_to(shape));
     }
-    Err(Error::InvalidGradient { node: sender, index, gradient: grad.shape().to_vec(), expected: shape.to_vec() })
+    Err(Error::InvalidGradient { node: sender, index, gradient: grad.sizes().to_vec(), expected: shape.to_vec() })
 }
 
 /// The sum of two contributions, in the memory of one of them where nobody else can see it.

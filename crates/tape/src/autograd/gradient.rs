@@ -80,17 +80,17 @@ impl Tensor {
 fn root(index: usize, output: &Tensor, gradient: Option<Tensor>, create_graph: bool) -> Result<(Edge, Tensor), Error> {
     let edge = output.edge().ok_or(Error::NoGraph { index })?;
     let gradient = match gradient {
-        Some(gradient) if gradient.shape() != output.shape() => {
+        Some(gradient) if gradient.sizes() != output.sizes() => {
             return Err(Error::GradientShape {
                 index,
-                gradient: gradient.shape().to_vec(),
-                output: output.shape().to_vec(),
+                gradient: gradient.sizes().to_vec(),
+                output: output.sizes().to_vec(),
             });
         }
         Some(gradient) if create_graph => gradient,
         Some(gradient) => gradient.detach(),
         None if output.numel() == 1 => output.ones_like(),
-        None => return Err(Error::NonScalarOutput { index, shape: output.shape().to_vec() }),
+        None => return Err(Error::NonScalarOutput { index, shape: output.sizes().to_vec() }),
     };
     Ok((edge, gradient))
 }

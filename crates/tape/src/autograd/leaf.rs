@@ -28,7 +28,7 @@ impl Leaf {
     /// holds it) or copied, later ones are added in place; with `create_graph` the sum is a new tensor.
     #[inline]
     pub fn accumulate(&self, owner: &Tensor, grad: Tensor, create_graph: bool) {
-        debug_assert_eq!(grad.shape(), owner.shape());
+        debug_assert_eq!(grad.sizes(), owner.sizes());
         let mut slot = self.lock();
         *slot = Some(match slot.take() {
             None if grad.is_exclusive() && grad.is_contiguous() && (create_graph || !grad.requires_grad()) => grad,
@@ -107,12 +107,12 @@ impl Tensor {
             if grad.same(self) {
                 panic!("set_grad: can't assign Variable as its own grad");
             }
-            if grad.shape() != self.shape() {
+            if grad.sizes() != self.sizes() {
                 panic!(
                     "set_grad: attempting to assign a gradient of size '{:?}' to a tensor of size '{:?}'. Please ensure \
                      that the gradient and the tensor are the same size",
-                    grad.shape(),
-                    self.shape()
+                    grad.sizes(),
+                    self.sizes()
                 );
             }
             if grad.dtype() != self.dtype() {
@@ -264,7 +264,7 @@ impl Tensor {
                 (base, Some(Edge::Node(node, 0)))
             }
         };
-        debug_assert_eq!(value.shape(), self.shape());
+        debug_assert_eq!(value.sizes(), self.sizes());
         target.set_history(history);
     }
 

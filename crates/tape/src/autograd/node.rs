@@ -213,7 +213,7 @@ impl Node {
                 return Err(Error::ModifiedInPlace {
                     node: self.op.name(),
                     tensor_type: saved.tensor.dtype().tensor_type(),
-                    shape: saved.tensor.shape().to_vec(),
+                    shape: saved.tensor.sizes().to_vec(),
                     index,
                     version,
                     expected,
@@ -291,7 +291,7 @@ impl Rule<'_> {
     pub fn input_shape(&self) -> &[usize] {
         match &self.node.edges[0] {
             Some(Edge::Node(node, output)) => &node.outputs[*output as usize].shape,
-            Some(Edge::Leaf(leaf)) => leaf.shape(),
+            Some(Edge::Leaf(leaf)) => leaf.sizes(),
             None => unreachable!("an operation of one input is recorded only if that input is tracked"),
         }
     }

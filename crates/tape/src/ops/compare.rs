@@ -224,13 +224,13 @@ fn classify<F: Unary<f32, bool> + Unary<f64, bool>>(x: &Tensor, question: F, int
     match x.dtype() {
         DType::F32 => map::<f32, bool, F>(x, question),
         DType::F64 => map::<f64, bool, F>(x, question),
-        DType::I64 | DType::Bool => Tensor::full(x.shape(), integers, DType::Bool),
+        DType::I64 | DType::Bool => Tensor::full(x.sizes(), integers, DType::Bool),
     }
 }
 
 /// [`All`](reduce::All) or [`Any`](reduce::Any) over the marked dimensions.
 fn quantify<C: Combine<Out = bool>>(x: &Tensor, marked: &[bool], keepdim: bool) -> Tensor {
-    let sizes = x.shape().iter().zip(marked);
+    let sizes = x.sizes().iter().zip(marked);
     let shape: Dims = match keepdim {
         true => sizes.map(|(&size, &marked)| if marked { 1 } else { size }).collect(),
         false => sizes.filter(|(_, marked)| !**marked).map(|(&size, _)| size).collect(),
@@ -338,7 +338,7 @@ impl Tensor {
     /// assert!(!Tensor::from([1.0]).equal(&Tensor::from([[1.0]])));
     /// ```
     pub fn equal(&self, other: &Tensor) -> bool {
-        self.shape() == other.shape() && self.eq(other).all().item_as()
+        self.sizes() == other.sizes() && self.eq(other).all().item_as()
     }
 
     /// Whether any element is true, or not zero (NaN is not); false for no element.

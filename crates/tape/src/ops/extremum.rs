@@ -135,15 +135,15 @@ fn check_not_empty(op: &str, x: &Tensor, remedy: &str) {
         panic!(
             "{op}: Expected reduction dim to be specified for input.numel() == 0 (shape {:?}). Specify the \
              reduction dim with {remedy}.",
-            x.shape()
+            x.sizes()
         );
     }
 }
 
 #[track_caller]
 fn check_size(op: &str, x: &Tensor, dim: usize) {
-    if x.shape().get(dim) == Some(&0) && x.shape().iter().enumerate().all(|(i, &size)| i == dim || size > 0) {
-        panic!("{op}: Expected reduction dim {dim} to have non-zero size (shape {:?})", x.shape());
+    if x.sizes().get(dim) == Some(&0) && x.sizes().iter().enumerate().all(|(i, &size)| i == dim || size > 0) {
+        panic!("{op}: Expected reduction dim {dim} to have non-zero size (shape {:?})", x.sizes());
     }
 }
 
@@ -189,12 +189,12 @@ fn extreme_over<E: End>(x: &Tensor, dims: Ints, keepdim: bool) -> Tensor {
         dim_mask(op, &dims, x.dim())
     };
     for (dim, _) in marked.iter().enumerate().filter(|(_, marked)| **marked) {
-        if x.shape()[dim] == 0 {
-            panic!("{op}: Expected reduction dim {dim} to have non-zero size (shape {:?})", x.shape());
+        if x.sizes()[dim] == 0 {
+            panic!("{op}: Expected reduction dim {dim} to have non-zero size (shape {:?})", x.sizes());
         }
     }
-    let kept = reduced_shape(x.shape(), &marked, true);
-    let out = extreme::<E>(op, x, &marked, reduced_shape(x.shape(), &marked, keepdim));
+    let kept = reduced_shape(x.sizes(), &marked, true);
+    let out = extreme::<E>(op, x, &marked, reduced_shape(x.sizes(), &marked, keepdim));
     let reduced =
         || Ints(marked.iter().enumerate().filter(|(_, marked)| **marked).map(|(i, _)| i as isize).collect());
     let [_, name, _] = E::NODES;
@@ -217,7 +217,7 @@ fn extreme_along<E: End>(op: &str, x: &Tensor, dim: isize, keepdim: bool) -> (Te
     let x = if lone { x.reshape_to(&[1]) } else { x.clone() };
     check_size(op, &x, dim);
     let marked: smallvec::SmallVec<[bool; 6]> = (0..x.dim()).map(|other| other == dim).collect();
-    let shape = if lone { Dims::new() } else { reduced_shape(x.shape(), &marked, keepdim) };
+    let shape = if lone { Dims::new() } else { reduced_shape(x.sizes(), &marked, keepdim) };
     let numel = shape.iter().product();
     let mut indices = vec![0i64; numel];
     let values = dispatch_number!(op, x.dtype(), T => build::<T>(numel, |values| {

@@ -140,7 +140,7 @@ fn check_vector(op: &str, index: &Tensor) {
         panic!(
             "{op}: {op}(): Index is supposed to be a vector, but its shape is {:?}; flatten it, or use \
              gather",
-            index.shape()
+            index.sizes()
         );
     }
 }
@@ -160,7 +160,7 @@ fn check_dtypes(op: &str, x: &Tensor, src: &Tensor) {
 
 /// Whether each size of `small`, except at `dim`, is at most that of `large`.
 fn fits(small: &Tensor, large: &Tensor, except: Option<usize>) -> bool {
-    small.shape().iter().zip(large.shape()).enumerate().all(|(i, (a, b))| Some(i) == except || a <= b)
+    small.sizes().iter().zip(large.sizes()).enumerate().all(|(i, (a, b))| Some(i) == except || a <= b)
 }
 
 impl Tensor {
@@ -186,26 +186,26 @@ impl Tensor {
                 "gather: Index tensor must have the same number of dimensions as input tensor, but their \
                  shapes are {:?} and {:?}; unsqueeze and expand the index, or use index_select for whole \
                  slices",
-                index.shape(),
-                self.shape()
+                index.sizes(),
+                self.sizes()
             );
         }
         if !fits(&at, &x, Some(axis)) {
             panic!(
                 "gather: Size does not match: expected index {:?} to be no larger than self {:?} apart from \
                  dimension {axis}; narrow the index",
-                index.shape(),
-                self.shape()
+                index.sizes(),
+                self.sizes()
             );
         }
-        let at = checked("gather", "", &at, axis, x.shape()[axis]);
+        let at = checked("gather", "", &at, axis, x.sizes()[axis]);
         let out = dispatch!(x.dtype(), T => {
             let buffer = build::<T>(at.numel(), |out| {
                 x.with2::<T, i64, _>(&at, |x, at| kernel::gather(x, axis, at, out));
             });
             Tensor::from_buffer(buffer, at.layout().shape.clone())
         });
-        out.record(&[&x], || Gather(axis), |_| saves![&at]).reshape_to(index.shape())
+        out.record(&[&x], || Gather(axis), |_| saves![&at]).reshape_to(index.sizes())
     }
 
     /// This tensor with `src` added at the places that `index` names: `out[index[i, j], j] += src[i, j]`
@@ -234,25 +234,25 @@ impl Tensor {
                 "scatter_add: Index tensor must have the same number of dimensions as self tensor and src \
                  tensor, but their shapes are {:?}, {:?} and {:?}; unsqueeze and expand, or use index_add \
                  for whole slices",
-                index.shape(),
-                self.shape(),
-                src.shape()
+                index.sizes(),
+                self.sizes(),
+                src.sizes()
             );
         }
         if !fits(&at, &x, Some(axis)) || !fits(&at, &values, None) {
             panic!(
                 "scatter_add: Expected index {:?} to be no larger than self {:?} apart from dimension {axis} \
                  and to be no larger size than src {:?}; narrow the index",
-                index.shape(),
-                self.shape(),
-                src.shape()
+                index.sizes(),
+                self.sizes(),
+                src.sizes()
             );
         }
-        let at = checked("scatter_add", "", &at, axis, x.shape()[axis]);
+        let at = checked("scatter_add", "", &at, axis, x.sizes()[axis]);
         let cut = |values: Tensor, (dim, &size): (usize, &usize)| values.slice_to(dim, 0, size, 1);
-        let values = at.shape().iter().enumerate().fold(values, cut);
+        let values = at.sizes().iter().enumerate().fold(values, cut);
         let out = dispatch_number!("scatter_add", x.dtype(), T => {
-            let strides = crate::shape::row_major(x.shape());
+            let strides = crate::shape::row_major(x.sizes());
             let buffer = build::<T>(x.numel(), |out| {
                 x.with(|x| copy::to_dense(x, out));
                 values.with2::<T, i64, _>(&at, |values, at| {
@@ -261,7 +261,7 @@ impl Tensor {
             });
             Tensor::from_buffer(buffer, x.layout().shape.clone())
         });
-        out.record(&[&x, &values], || ScatterAdd(axis), |_| saves![&at]).reshape_to(self.shape())
+        out.record(&[&x, &values], || ScatterAdd(axis), |_| saves![&at]).reshape_to(self.sizes())
     }
 
     /// The slices of dimension `dim` that `index`, a vector, names, in its order.
@@ -279,7 +279,7 @@ impl Tensor {
         check_vector("index_select", index);
         let x = at_least_one_dimension(self);
         let dim = normalize_dim("index_select", dim, x.dim());
-        let at = checked("index_select", OUT_OF_RANGE, &at_least_one_dimension(index), dim, x.shape()[dim]);
+        let at = checked("index_select", OUT_OF_RANGE, &at_least_one_dimension(index), dim, x.sizes()[dim]);
         if self.dim() == 0 && at.numel() != 1 {
             panic!(
                 "index_select: Index to scalar can have only 1 value, got {} value(s); use expand to repeat \
@@ -287,7 +287,7 @@ impl Tensor {
                 at.numel()
             );
         }
-        let axis = Axis::new(x.shape(), dim);
+        let axis = Axis::new(x.sizes(), dim);
         let mut shape = x.layout().shape.clone();
         shape[dim] = at.numel();
         let out = dispatch!(x.dtype(), T => {
@@ -323,13 +323,13 @@ impl Tensor {
         let (x, values) = (at_least_one_dimension(self), at_least_one_dimension(src));
         let dim = normalize_dim("index_add", dim, x.dim());
         let mut expected = x.layout().shape.clone();
-        expected[dim] = values.shape().get(dim).copied().unwrap_or(0);
-        if expected[..] != *values.shape() {
+        expected[dim] = values.sizes().get(dim).copied().unwrap_or(0);
+        if expected[..] != *values.sizes() {
             panic!(
                 "index_add: source tensor shape must match self tensor shape, excluding the specified \
                  dimension. Got self.shape = {:?} source.shape = {:?} (dimension {dim})",
-                self.shape(),
-                src.shape()
+                self.sizes(),
+                src.sizes()
             );
         }
         if index.numel() != expected[dim] {
@@ -338,11 +338,11 @@ impl Tensor {
                  {dim}; give one index per slice of the source, whose shape is {:?}",
                 index.numel(),
                 expected[dim],
-                src.shape()
+                src.sizes()
             );
         }
-        let at = checked("index_add", OUT_OF_RANGE, &at_least_one_dimension(index), dim, x.shape()[dim]);
-        let axis = Axis::new(x.shape(), dim);
+        let at = checked("index_add", OUT_OF_RANGE, &at_least_one_dimension(index), dim, x.sizes()[dim]);
+        let axis = Axis::new(x.sizes(), dim);
         let out = dispatch_number!("index_add", x.dtype(), T => {
             let buffer = build::<T>(x.numel(), |out| {
                 x.with(|x| copy::to_dense(x, out));
@@ -352,7 +352,7 @@ impl Tensor {
             });
             Tensor::from_buffer(buffer, x.layout().shape.clone())
         });
-        out.record(&[&x, &values], || IndexAdd(dim), |_| saves![&at]).reshape_to(self.shape())
+        out.record(&[&x, &values], || IndexAdd(dim), |_| saves![&at]).reshape_to(self.sizes())
     }
 
     /// The elements at positions `index` of the tensor in row-major order; the result has the shape of the
@@ -381,12 +381,12 @@ impl Tensor {
                 panic!(
                     "take: out of range: tried to access index {at} on a tensor of {count} elements. (shape \
                      {:?}; the index counts in row-major order)",
-                    self.shape()
+                    self.sizes()
                 );
             }
             *at += if *at < 0 { count } else { 0 };
         }
-        self.reshape_to(&[self.numel()]).index_select(0, &Tensor::from(positions)).reshape_to(index.shape())
+        self.reshape_to(&[self.numel()]).index_select(0, &Tensor::from(positions)).reshape_to(index.sizes())
     }
 }
 
@@ -418,7 +418,7 @@ mod tests {
         for dim in 0..3 {
             let mut shape = [2, 3, 4];
             shape[dim] = 6;
-            let index = indices(&shape, x.shape()[dim]);
+            let index = indices(&shape, x.sizes()[dim]);
             for (x, index) in [(&x, index.clone()), (&strided, index.transpose(0, 2).copy().transpose(0, 2))]
             {
                 let (values, at) = (x.to_vec::<f64>(), index.to_vec::<i64>());
@@ -428,8 +428,8 @@ mod tests {
                 for (n, triple) in triples(&shape).into_iter().enumerate() {
                     let mut place = triple;
                     place[dim] = at[n] as usize;
-                    gathered.push(values[flat(x.shape(), place)]);
-                    sums[flat(x.shape(), place)] += source.to_vec::<f64>()[flat(&[6, 6, 6], triple)];
+                    gathered.push(values[flat(x.sizes(), place)]);
+                    sums[flat(x.sizes(), place)] += source.to_vec::<f64>()[flat(&[6, 6, 6], triple)];
                 }
                 assert_eq!(x.gather(dim as isize, &index).to_vec::<f64>(), gathered);
                 assert_eq!(x.scatter_add(dim as isize, &index, &source).to_vec::<f64>(), sums);
@@ -441,7 +441,7 @@ mod tests {
     fn index_select_and_index_add_match_naive_loops() {
         let x = spread(&[4, 3, 5], -1.0, 1.0);
         for dim in 0..3 {
-            let index = indices(&[7], x.shape()[dim]);
+            let index = indices(&[7], x.sizes()[dim]);
             let mut shape = [4, 3, 5];
             shape[dim] = 7;
             let source = spread(&shape, 0.0, 1.0);
@@ -451,8 +451,8 @@ mod tests {
             for (n, triple) in triples(&shape).into_iter().enumerate() {
                 let mut place = triple;
                 place[dim] = at[triple[dim]] as usize;
-                selected.push(values[flat(x.shape(), place)]);
-                sums[flat(x.shape(), place)] += added[n];
+                selected.push(values[flat(x.sizes(), place)]);
+                sums[flat(x.sizes(), place)] += added[n];
             }
             assert_eq!(x.index_select(dim as isize, &index).to_vec::<f64>(), selected);
             assert_eq!(x.index_add(dim as isize, &index, &source).to_vec::<f64>(), sums);
@@ -472,8 +472,8 @@ mod tests {
     #[test]
     fn scalars_and_every_dtype_can_be_indexed() {
         let zero = Tensor::from(0i64);
-        assert_eq!(Tensor::from(7.0).gather(0, &zero).shape(), [0usize; 0]);
-        assert_eq!(Tensor::from(7.0).gather(0, &zero.reshape(1)).shape(), [1]);
+        assert_eq!(Tensor::from(7.0).gather(0, &zero).sizes(), [0usize; 0]);
+        assert_eq!(Tensor::from(7.0).gather(0, &zero.reshape(1)).sizes(), [1]);
         assert_eq!(Tensor::from([7.0]).gather(0, &zero).item(), 7.0);
         assert_eq!(Tensor::from(7.0).index_select(0, &zero).dim(), 0);
         assert_eq!(
@@ -485,9 +485,9 @@ mod tests {
             [6, 2]
         );
         let empty = Tensor::zeros([2, 0], DType::F32);
-        assert_eq!(empty.index_select(0, &Tensor::from([1i64, 1, 0])).shape(), [3, 0]);
+        assert_eq!(empty.index_select(0, &Tensor::from([1i64, 1, 0])).sizes(), [3, 0]);
         assert_eq!(
-            empty.index_add(0, &Tensor::from([1i64]), &Tensor::zeros([1, 0], DType::F32)).shape(),
+            empty.index_add(0, &Tensor::from([1i64]), &Tensor::zeros([1, 0], DType::F32)).sizes(),
             [2, 0]
         );
     }

@@ -152,7 +152,7 @@ pub(crate) struct PutRows {
 }
 
 fn take_rows(x: &Tensor, rows: &Arc<Vec<usize>>) -> Tensor {
-    let (height, width) = (x.shape()[0], x.shape()[1]);
+    let (height, width) = (x.sizes()[0], x.sizes()[1]);
     let source = x.dense();
     let out = dispatch!(x.dtype(), T => {
         let buffer = build::<T>(rows.len() * width, |out| {
@@ -168,7 +168,7 @@ fn take_rows(x: &Tensor, rows: &Arc<Vec<usize>>) -> Tensor {
 }
 
 fn put_rows(grad: &Tensor, rows: &Arc<Vec<usize>>, height: usize) -> Tensor {
-    let width = grad.shape()[1];
+    let width = grad.sizes()[1];
     let source = grad.dense();
     let out = crate::dtype::dispatch_float!("index", grad.dtype(), T => {
         let buffer = build::<T>(height * width, |out| {
@@ -293,7 +293,7 @@ impl Tensor {
             if accumulate {
                 let rows = Tensor::from(plan.rows.iter().map(|&row| row as i64).collect::<Vec<_>>());
                 let sums = plan.to_matrix(view).index_add(0, &rows, &flat_values);
-                return plan.restore(&sums, view.shape());
+                return plan.restore(&sums, view.sizes());
             }
             let mut source = vec![-1i64; plan.height];
             for (number, &row) in plan.rows.iter().enumerate() {
@@ -304,7 +304,7 @@ impl Tensor {
             let kept = Tensor::from(kept).unsqueeze(1);
             let replaced = take_rows(&flat_values, &Arc::new(taken));
             let merged = Tensor::where_(&kept, plan.to_matrix(view), replaced);
-            plan.restore(&merged, view.shape())
+            plan.restore(&merged, view.sizes())
         });
         self.clone()
     }
@@ -323,7 +323,7 @@ impl Tensor {
             panic!(
                 "i: too many indices for tensor of dimension {} (shape {:?}, {named} dimensions indexed)",
                 self.dim(),
-                self.shape()
+                self.sizes()
             );
         }
         if entries.iter().filter(|entry| matches!(entry, Index::Ellipsis)).count() > 1 {
@@ -336,7 +336,7 @@ impl Tensor {
             match entry {
                 Index::At(at) => view = view.select(dim as isize, at),
                 Index::Range(start, end) => {
-                    let (start, len) = clip_range((start, end), view.shape()[dim]);
+                    let (start, len) = clip_range((start, end), view.sizes()[dim]);
                     view = view.slice_to(dim, start, len, 1);
                     dim += 1;
                 }
@@ -346,7 +346,7 @@ impl Tensor {
                 }
                 Index::Ellipsis => dim += self.dim() - named,
                 Index::Tensor(index) if index.dtype() == DType::Bool => {
-                    for positions in true_positions(&index, &view.shape()[dim..]) {
+                    for positions in true_positions(&index, &view.sizes()[dim..]) {
                         advanced.push((dim, positions));
                         dim += 1;
                     }
@@ -369,12 +369,12 @@ impl Tensor {
     fn advanced(&self, indices: &[(usize, Tensor)]) -> (Tensor, RowPlan) {
         let mut shape = Dims::new();
         for (_, index) in indices {
-            shape = broadcast("i", &shape, index.shape());
+            shape = broadcast("i", &shape, index.sizes());
         }
         let dims: Vec<usize> = indices.iter().map(|(dim, _)| *dim).collect();
         let mut rows = vec![0usize; shape.iter().product()];
         for (dim, index) in indices {
-            let size = self.shape()[*dim];
+            let size = self.sizes()[*dim];
             let positions = index.expand(&shape[..]).to_vec::<i64>();
             for (row, position) in rows.iter_mut().zip(positions) {
                 let from_start = if position < 0 { position + size as i64 } else { position };
@@ -384,10 +384,10 @@ impl Tensor {
                 *row = *row * size + from_start as usize;
             }
         }
-        let height = dims.iter().map(|&dim| self.shape()[dim]).product();
+        let height = dims.iter().map(|&dim| self.sizes()[dim]).product();
         let plan = RowPlan { rows: Arc::new(rows), height, dims, shape };
         let taken = take_rows(&plan.to_matrix(self), &plan.rows);
-        let rest = (0..self.dim()).filter(|dim| !plan.dims.contains(dim)).map(|dim| self.shape()[dim]);
+        let rest = (0..self.dim()).filter(|dim| !plan.dims.contains(dim)).map(|dim| self.sizes()[dim]);
         let full: Dims = plan.shape.iter().copied().chain(rest).collect();
         (plan.place(taken.reshape_to(&full)), plan)
     }
@@ -410,7 +410,7 @@ impl RowPlan {
 
     fn to_matrix(&self, x: &Tensor) -> Tensor {
         let width: usize =
-            (0..x.dim()).filter(|dim| !self.dims.contains(dim)).map(|dim| x.shape()[dim]).product();
+            (0..x.dim()).filter(|dim| !self.dims.contains(dim)).map(|dim| x.sizes()[dim]).product();
         x.permute(self.order(x.dim())).reshape_to(&[self.height, width])
     }
 
@@ -453,10 +453,10 @@ impl RowPlan {
 /// One index tensor per dimension of a mask: the positions of its true elements in row-major order.
 #[track_caller]
 fn true_positions(mask: &Tensor, shape: &[usize]) -> Vec<Tensor> {
-    if mask.shape() != &shape[..mask.dim()] || mask.dim() == 0 {
+    if mask.sizes() != &shape[..mask.dim()] || mask.dim() == 0 {
         panic!(
             "i: the shape of the mask {:?} at index 0 does not match the shape of the indexed tensor {shape:?} at index 0",
-            mask.shape()
+            mask.sizes()
         );
     }
     let flags = mask.to_vec::<bool>();
@@ -464,8 +464,8 @@ fn true_positions(mask: &Tensor, shape: &[usize]) -> Vec<Tensor> {
     for (flat, _) in flags.iter().enumerate().filter(|(_, flag)| **flag) {
         let mut rest = flat;
         for (dim, positions) in positions.iter_mut().enumerate().rev() {
-            positions.push((rest % mask.shape()[dim]) as i64);
-            rest /= mask.shape()[dim];
+            positions.push((rest % mask.sizes()[dim]) as i64);
+            rest /= mask.sizes()[dim];
         }
     }
     positions.into_iter().map(Tensor::from).collect()

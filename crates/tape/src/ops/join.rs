@@ -52,7 +52,7 @@ impl Op for Stack {
     }
     fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
         let part = |i: usize| rule.needs(i).then(|| grad.select(self.0 as isize, i as isize));
-        (0..grad.shape()[self.0]).map(part).collect()
+        (0..grad.sizes()[self.0]).map(part).collect()
     }
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {
@@ -115,18 +115,18 @@ fn check_cat(joined: &[&Tensor], tensors: &[Tensor], dim: usize) {
                  unsqueeze one of them, or stack them",
                 first.dim(),
                 tensor.dim(),
-                first.shape(),
-                tensor.shape()
+                first.sizes(),
+                tensor.sizes()
             );
         }
-        let mut sizes = first.shape().iter().zip(tensor.shape()).enumerate();
+        let mut sizes = first.sizes().iter().zip(tensor.sizes()).enumerate();
         if let Some((_, (expected, size))) = sizes.find(|&(axis, (a, b))| axis != dim && a != b) {
             panic!(
                 "cat: Sizes of tensors must match except in dimension {dim}. Expected size {expected} but \
                  got size {size} for tensor number {position} in the list. (shapes {:?} and {:?}; join along \
                  the dimension that differs)",
-                first.shape(),
-                tensor.shape()
+                first.sizes(),
+                tensor.sizes()
             );
         }
     }
@@ -134,7 +134,7 @@ fn check_cat(joined: &[&Tensor], tensors: &[Tensor], dim: usize) {
 
 /// A vector without elements joins with anything, as in torch.
 fn is_nothing(tensor: &Tensor) -> bool {
-    tensor.shape() == [0]
+    tensor.sizes() == [0]
 }
 
 impl Tensor {
@@ -168,10 +168,10 @@ impl Tensor {
         let axis = normalize_dim("cat", dim, joined[0].dim());
         check_cat(&joined, &tensors, axis);
         let mut shape = joined[0].layout().shape.clone();
-        shape[axis] = joined.iter().map(|tensor| tensor.shape()[axis]).sum();
+        shape[axis] = joined.iter().map(|tensor| tensor.sizes()[axis]).sum();
         let outer = shape[..axis].iter().product();
         let out = interleave(&joined, outer, shape);
-        let size = |tensor: &Tensor| (!is_nothing(tensor)).then(|| tensor.shape()[axis]);
+        let size = |tensor: &Tensor| (!is_nothing(tensor)).then(|| tensor.sizes()[axis]);
         let inputs: Vec<&Tensor> = tensors.iter().collect();
         out.record(&inputs, || Cat { dim: axis, sizes: tensors.iter().map(size).collect() }, |_| saves![])
     }
@@ -193,12 +193,12 @@ impl Tensor {
         let Some(first) = tensors.first() else {
             panic!("stack: expects a non-empty TensorList; pass at least one tensor");
         };
-        let shape = first.shape();
-        if let Some(position) = tensors.iter().position(|tensor| tensor.shape() != shape) {
+        let shape = first.sizes();
+        if let Some(position) = tensors.iter().position(|tensor| tensor.sizes() != shape) {
             panic!(
                 "stack: stack expects each tensor to be equal size, but got {shape:?} at entry 0 and {:?} at \
                  entry {position}; expand or reshape them to one shape, or cat them",
-                tensors[position].shape()
+                tensors[position].sizes()
             );
         }
         let axis = normalize_dim("stack", dim, first.dim() + 1);
@@ -329,7 +329,7 @@ impl Tensor {
                 "repeat: Number of dimensions of repeat dims can not be smaller than number of dimensions of \
                  tensor; got {:?} for shape {:?}: pass one number per dimension, or call tile",
                 &sizes[..],
-                self.shape()
+                self.sizes()
             );
         }
         self.repeat_each("repeat", &sizes)
@@ -359,7 +359,7 @@ impl Tensor {
         let lead = repeats.len() - self.dim();
         let (mut single, mut many, mut merged) = (Dims::new(), Dims::new(), Dims::new());
         for (i, &count) in repeats.iter().enumerate() {
-            let size = if i < lead { 1 } else { self.shape()[i - lead] };
+            let size = if i < lead { 1 } else { self.sizes()[i - lead] };
             let Ok(count) = usize::try_from(count) else {
                 panic!(
                     "{op}: Trying to create tensor with negative dimension: the copies asked for are {repeats:?}"
@@ -379,7 +379,7 @@ impl Tensor {
             panic!("{op}: {op} expects at least a 1-dimensional tensor; unsqueeze(0) it first");
         }
         let axis = normalize_dim(op, dim, self.dim());
-        (axis, self.shape()[axis])
+        (axis, self.sizes()[axis])
     }
 }
 
@@ -390,8 +390,8 @@ mod tests {
 
     /// Elements of `cat` by their indices.
     fn naive_cat(tensors: &[&Tensor], dim: usize) -> Vec<f64> {
-        let total: usize = tensors.iter().map(|t| t.shape()[dim]).sum();
-        let mut shape = tensors[0].shape().to_vec();
+        let total: usize = tensors.iter().map(|t| t.sizes()[dim]).sum();
+        let mut shape = tensors[0].sizes().to_vec();
         shape[dim] = total;
         let inner: usize = shape[dim + 1..].iter().product();
         let numel: usize = shape.iter().product();
@@ -401,10 +401,10 @@ mod tests {
                 let mut owner = tensors.iter();
                 loop {
                     let tensor = owner.next().unwrap();
-                    if j < tensor.shape()[dim] {
-                        return tensor.to_vec::<f64>()[(o * tensor.shape()[dim] + j) * inner + i];
+                    if j < tensor.sizes()[dim] {
+                        return tensor.to_vec::<f64>()[(o * tensor.sizes()[dim] + j) * inner + i];
                     }
-                    j -= tensor.shape()[dim];
+                    j -= tensor.sizes()[dim];
                 }
             })
             .collect()
@@ -424,7 +424,7 @@ mod tests {
             assert_eq!(joined.to_vec::<f64>(), naive_cat(&[&a, &b, &c], dim));
             let parts = joined.split_sizes([1, 0, 3], dim as isize);
             for (part, whole) in parts.iter().zip([&a, &b, &c]) {
-                assert_eq!((part.shape(), part.to_vec::<f64>()), (whole.shape(), whole.to_vec::<f64>()));
+                assert_eq!((part.sizes(), part.to_vec::<f64>()), (whole.sizes(), whole.to_vec::<f64>()));
             }
         }
     }
@@ -436,7 +436,7 @@ mod tests {
             let stacked = Tensor::stack(&parts, dim);
             assert_eq!(stacked.size(dim), 3);
             for (part, whole) in stacked.unbind(dim).iter().zip(&parts) {
-                assert_eq!((part.shape(), part.to_vec::<f64>()), (whole.shape(), whole.to_vec::<f64>()));
+                assert_eq!((part.sizes(), part.to_vec::<f64>()), (whole.sizes(), whole.to_vec::<f64>()));
             }
         }
     }
@@ -449,11 +449,11 @@ mod tests {
         let nothing = Tensor::zeros(0, DType::F64).requires_grad_(true);
         let matrix = Tensor::ones([2, 2], DType::F64).requires_grad_(true);
         let joined = Tensor::cat([&nothing, &matrix], 1);
-        assert_eq!(joined.shape(), [2, 2]);
+        assert_eq!(joined.sizes(), [2, 2]);
         joined.sum().backward().unwrap();
-        assert_eq!(nothing.grad().unwrap().shape(), [0]);
+        assert_eq!(nothing.grad().unwrap().sizes(), [0]);
         assert_eq!(matrix.grad().unwrap().to_vec::<f64>(), [1.0; 4]);
-        assert_eq!(Tensor::cat(vec![nothing.detach(); 2], 0).shape(), [0]);
+        assert_eq!(Tensor::cat(vec![nothing.detach(); 2], 0).sizes(), [0]);
     }
 
     #[test]
@@ -475,12 +475,12 @@ mod tests {
         let row = Tensor::cat(vec![x.clone(); 3], 1);
         let whole = Tensor::cat(vec![row; 2], 0);
         let repeated = x.repeat([4, 2, 3]);
-        assert_eq!(repeated.shape(), [4, 6, 6]);
+        assert_eq!(repeated.sizes(), [4, 6, 6]);
         for copy in repeated.unbind(0) {
             assert_eq!(copy.to_vec::<f64>(), whole.to_vec::<f64>());
         }
         assert_eq!(x.tile([2, 3]).to_vec::<f64>(), whole.to_vec::<f64>());
-        assert_eq!(x.repeat([0, 1]).shape(), [0, 2]);
+        assert_eq!(x.repeat([0, 1]).sizes(), [0, 2]);
         assert_eq!(Tensor::from(2.0).repeat(3).to_vec::<f64>(), [2.0; 3]);
     }
 

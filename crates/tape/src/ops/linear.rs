@@ -49,19 +49,19 @@ fn check_linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) {
         panic!(
             "linear: expects an input of at least one dimension and a weight of two, [out, in], but their \
              shapes are {:?} and {:?}; unsqueeze(0) what lacks one",
-            x.shape(),
-            weight.shape()
+            x.sizes(),
+            weight.sizes()
         );
     }
-    let (outputs, inputs) = (weight.shape()[0], weight.shape()[1]);
-    let last = x.shape()[x.dim() - 1];
+    let (outputs, inputs) = (weight.sizes()[0], weight.sizes()[1]);
+    let last = x.sizes()[x.dim() - 1];
     if last != inputs {
         panic!(
             "linear: mat1 and mat2 shapes cannot be multiplied ({}x{last} and {inputs}x{outputs}); the \
              input's shape is {:?} and the weight's {:?}: the last sizes must agree",
             x.numel() / last.max(1),
-            x.shape(),
-            weight.shape()
+            x.sizes(),
+            weight.sizes()
         );
     }
     let Some(bias) = bias else { return };
@@ -74,12 +74,12 @@ fn check_linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) {
             x.dtype()
         );
     }
-    if bias.shape() != [outputs] {
+    if bias.sizes() != [outputs] {
         panic!(
             "linear: The expanded size of the tensor ({outputs}) must match the existing size ({:?}) of the \
              bias; give one number per row of the weight, whose shape is {:?}",
-            bias.shape(),
-            weight.shape()
+            bias.sizes(),
+            weight.sizes()
         );
     }
 }
@@ -103,7 +103,7 @@ impl Tensor {
     pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
         check_linear(x, weight, bias);
         let transposed = crate::no_grad(|| weight.t());
-        let (outputs, inputs) = (weight.shape()[0], weight.shape()[1]);
+        let (outputs, inputs) = (weight.sizes()[0], weight.sizes()[1]);
         let mut shape = x.layout().shape.clone();
         shape.pop();
         let sizes = match x.dim() {
@@ -144,7 +144,7 @@ mod tests {
             let x = spread(&[rows, &[4]].concat(), -1.0, 1.0);
             let (weight, bias) = (spread(&[3, 4], -0.9, 0.9), spread(&[6], -1.0, 1.0).slice(0, .., 2));
             let y = Tensor::linear(&x, &weight, Some(&bias));
-            assert_eq!(y.shape(), [rows, &[3]].concat());
+            assert_eq!(y.sizes(), [rows, &[3]].concat());
             close(&y, &(x.matmul(&weight.t()) + &bias).to_vec::<f64>());
             close(&Tensor::linear(&x, &weight, None), &x.matmul(&weight.t()).to_vec::<f64>());
         }

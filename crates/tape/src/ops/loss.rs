@@ -86,7 +86,7 @@ impl CrossEntropy {
             }
             return (softmax - classes) * (grad / self.count);
         }
-        let axis = Axis::new(log_probabilities.shape(), self.dim);
+        let axis = Axis::new(log_probabilities.sizes(), self.dim);
         dispatch_float!("cross_entropy", log_probabilities.dtype(), T => {
             let scale = grad.item_as::<T>() / T::from_i64(self.count as i64);
             let buffer = build::<T>(log_probabilities.numel(), |out| {
@@ -171,7 +171,7 @@ fn target_len(axis: Axis) -> usize {
 
 /// One at the class of each row, zero elsewhere, in the shape and dtype of `like`.
 fn one_hot(like: &Tensor, target: &Tensor, dim: usize) -> Tensor {
-    let axis = Axis::new(like.shape(), dim);
+    let axis = Axis::new(like.sizes(), dim);
     dispatch_float!("one_hot", like.dtype(), T => {
         let buffer = build::<T>(like.numel(), |out| {
             out.fill(T::ZERO);
@@ -191,29 +191,29 @@ fn check_classes(op: &str, input: &Tensor, target: &Tensor) -> (usize, Tensor, u
             "{op}: expected scalar type Long but found {} (input of shape {:?}, target of shape {:?}); class \
              indices are int64, one per row of the input: convert them with long()",
             target.dtype(),
-            input.shape(),
-            target.shape()
+            input.sizes(),
+            target.sizes()
         );
     }
     let dim = usize::from(input.dim() > 1);
     let mut expected = input.layout().shape.clone();
     let classes = expected.remove(dim);
-    if expected[..] != *target.shape() {
+    if expected[..] != *target.sizes() {
         let batch = |x: &[usize]| x.first().copied().unwrap_or(1);
-        let text = if batch(&expected) == batch(target.shape()) {
-            format!("Expected target size {:?}, got {:?}", &expected[..], target.shape())
+        let text = if batch(&expected) == batch(target.sizes()) {
+            format!("Expected target size {:?}, got {:?}", &expected[..], target.sizes())
         } else {
             format!(
                 "Expected input batch_size ({}) to match target batch_size ({}).",
                 batch(&expected),
-                batch(target.shape())
+                batch(target.sizes())
             )
         };
         panic!(
             "{op}: {text} The input has shape {:?} and the target {:?}; the target has one class index for \
              each row, [N] for [N, C] and [N, d1, ..] for [N, C, d1, ..]",
-            input.shape(),
-            target.shape()
+            input.sizes(),
+            target.sizes()
         );
     }
     let target = target.dense();
@@ -231,7 +231,7 @@ fn check_classes(op: &str, input: &Tensor, target: &Tensor) -> (usize, Tensor, u
         panic!(
             "{op}: Target {bad} is out of bounds. There are {classes} classes (input of shape {:?}), \
              numbered from 0; only {IGNORED} marks a row to be ignored",
-            input.shape()
+            input.sizes()
         );
     }
     (dim, target, count)
@@ -239,7 +239,7 @@ fn check_classes(op: &str, input: &Tensor, target: &Tensor) -> (usize, Tensor, u
 
 /// `-sum log p(class) / count`, not recorded.
 fn mean_negative(log_probabilities: &Tensor, target: &Tensor, dim: usize, count: usize) -> Tensor {
-    let axis = Axis::new(log_probabilities.shape(), dim);
+    let axis = Axis::new(log_probabilities.sizes(), dim);
     dispatch_float!("nll_loss", log_probabilities.dtype(), T => {
         let sum = log_probabilities.with2::<T, i64, _>(target, |x, target| {
             let classes = Classes { axis, target: &target.data[..target_len(axis)] };
@@ -273,17 +273,17 @@ impl Tensor {
     /// If the shapes do not fit, a class index is out of bounds, or `logits` is not floating point.
     #[track_caller]
     pub fn cross_entropy(logits: &Tensor, target: &Tensor) -> Tensor {
-        if target.dtype().is_floating_point() && target.shape() == logits.shape() && logits.dim() > 0 {
+        if target.dtype().is_floating_point() && target.sizes() == logits.sizes() && logits.dim() > 0 {
             let dim = usize::from(logits.dim() > 1);
-            let rows = logits.numel() / logits.shape()[dim].max(1);
+            let rows = logits.numel() / logits.sizes()[dim].max(1);
             return -(logits.log_softmax(dim as isize) * target).sum() / rows;
         }
-        if !target.dtype().is_floating_point() && target.dim() > 0 && target.shape() == logits.shape() {
+        if !target.dtype().is_floating_point() && target.dim() > 0 && target.sizes() == logits.sizes() {
             panic!(
                 "cross_entropy: Expected floating point type for target with class probabilities, got {} \
                  (shape {:?}); class indices have one dimension less than the logits",
                 target.dtype(),
-                target.shape()
+                target.sizes()
             );
         }
         let (dim, target, count) = check_classes("cross_entropy", logits, target);
@@ -332,8 +332,8 @@ impl Tensor {
     #[track_caller]
     pub fn mse_loss(a: &Tensor, b: &Tensor) -> Tensor {
         let (mut a, mut b) = promoted(a, b);
-        if a.shape() != b.shape() {
-            let shape = broadcast("mse_loss", a.shape(), b.shape());
+        if a.sizes() != b.sizes() {
+            let shape = broadcast("mse_loss", a.sizes(), b.sizes());
             (a, b) = (a.expand_to(shape.clone()), b.expand_to(shape));
         }
         let count = a.numel();

@@ -124,7 +124,7 @@ impl Sizes {
     /// Panics with torch's text unless the shapes fit.
     #[track_caller]
     fn new(a: &Tensor, b: &Tensor) -> Sizes {
-        let ([.., ka], [.., last]) = (a.shape(), b.shape()) else {
+        let ([.., ka], [.., last]) = (a.sizes(), b.sizes()) else {
             panic!(
                 "matmul: both arguments to matmul need to be at least 1D, but they are {}D and {}D; multiply \
                  by a scalar with mul",
@@ -132,14 +132,14 @@ impl Sizes {
                 b.dim()
             );
         };
-        let (m, kb, n) = match (a.shape(), b.shape()) {
+        let (m, kb, n) = match (a.sizes(), b.sizes()) {
             ([.., m, _], [.., kb, n]) => (*m, *kb, *n),
             ([.., m, _], [kb]) => (*m, *kb, 1),
             ([_], [.., kb, n]) => (1, *kb, *n),
             _ => (1, *last, 1),
         };
         let lead = |shape: &[usize]| Dims::from_slice(&shape[..shape.len().saturating_sub(2)]);
-        let (lead_a, lead_b) = (lead(a.shape()), lead(b.shape()));
+        let (lead_a, lead_b) = (lead(a.sizes()), lead(b.sizes()));
         let batch = try_broadcast(&lead_a, &lead_b);
         match batch {
             Ok(batch) if *ka == kb => Sizes { batch, m, k: kb, n },
@@ -163,7 +163,7 @@ impl Sizes {
 /// Panics with torch's text for shapes that cannot be multiplied.
 #[track_caller]
 fn refuse(a: &Tensor, b: &Tensor, unbroadcast: Option<usize>) -> ! {
-    let (sa, sb) = (a.shape(), b.shape());
+    let (sa, sb) = (a.sizes(), b.sizes());
     let text = match (sa, sb, unbroadcast) {
         (.., Some(dim)) => format!(
             "The batch dimensions of tensor a must match those of tensor b at non-singleton dimension {dim}"
@@ -219,7 +219,7 @@ fn last_strides(x: &Tensor, left: bool) -> [usize; 2] {
 /// Strides over the batch dimensions of a product.
 fn batch_strides(x: &Tensor, batch: &[usize]) -> Dims {
     let lead = x.dim().saturating_sub(2);
-    broadcast_strides(&x.shape()[..lead], &x.stride()[..lead], batch)
+    broadcast_strides(&x.sizes()[..lead], &x.stride()[..lead], batch)
 }
 
 /// `start + a @ b`, not recorded. `bias` is added to every row; it is dense if there is one.
@@ -338,16 +338,16 @@ impl Tensor {
     #[track_caller]
     pub fn bmm(&self, other: &Tensor) -> Tensor {
         self.check_ranks("bmm", other, [3, 3]);
-        if self.shape()[0] != other.shape()[0] {
+        if self.sizes()[0] != other.sizes()[0] {
             panic!(
                 "bmm: Expected size for first two dimensions of batch2 tensor to be: [{}, {}] but got: [{}, \
                  {}]. (shapes {:?} and {:?}; matmul broadcasts a batch of one)",
-                self.shape()[0],
-                self.shape()[2],
-                other.shape()[0],
-                other.shape()[1],
-                self.shape(),
-                other.shape()
+                self.sizes()[0],
+                self.sizes()[2],
+                other.sizes()[0],
+                other.sizes()[1],
+                self.sizes(),
+                other.sizes()
             );
         }
         self.matmul(other)
@@ -394,8 +394,8 @@ impl Tensor {
                 ranks[1],
                 self.dim(),
                 other.dim(),
-                self.shape(),
-                other.shape()
+                self.sizes(),
+                other.sizes()
             );
         }
     }
@@ -409,7 +409,7 @@ mod tests {
     /// `[m, k] @ [k, n]` by three loops.
     fn naive(a: &Tensor, b: &Tensor) -> Vec<f64> {
         let (a, b, [m, k], n) =
-            (a.to_vec::<f64>(), b.to_vec::<f64>(), [a.shape()[0], a.shape()[1]], b.shape()[1]);
+            (a.to_vec::<f64>(), b.to_vec::<f64>(), [a.sizes()[0], a.sizes()[1]], b.sizes()[1]);
         let element = |index: usize| (0..k).map(|l| a[index / n * k + l] * b[l * n + index % n]).sum();
         (0..m * n).map(element).collect()
     }
@@ -443,7 +443,7 @@ mod tests {
     fn vectors_are_rows_on_the_left_and_columns_on_the_right() {
         let (a, v, w) = (spread(&[4, 3], -1.0, 1.0), spread(&[3], -0.9, 0.9), spread(&[4], -0.8, 0.8));
         let (mv, vm, vv) = (a.matmul(&v), w.matmul(&a), v.matmul(&v));
-        assert_eq!((mv.shape(), vm.shape(), vv.shape()), (&[4][..], &[3][..], &[][..]));
+        assert_eq!((mv.sizes(), vm.sizes(), vv.sizes()), (&[4][..], &[3][..], &[][..]));
         close(&mv, &naive(&a, &v.unsqueeze(1)));
         close(&vm, &naive(&w.unsqueeze(0), &a));
         close(&vv, &naive(&v.unsqueeze(0), &v.unsqueeze(1)));
@@ -464,15 +464,15 @@ mod tests {
             let a = spread(&[batch_a, &[3, 4]].concat(), -1.0, 1.0);
             let b = spread(&[batch_b, &[4, 2]].concat(), -0.9, 0.9);
             let product = a.matmul(&b);
-            assert_eq!(product.shape(), [shape, &[3, 2]].concat());
+            assert_eq!(product.sizes(), [shape, &[3, 2]].concat());
             let count: usize = shape.iter().product();
             let flat = |x: &Tensor, m, n| x.expand([shape, &[m, n]].concat()).reshape([count, m, n]);
             let pairs = flat(&a, 3, 4).unbind(0).into_iter().zip(flat(&b, 4, 2).unbind(0));
             close(&product, &pairs.flat_map(|(a, b)| naive(&a, &b)).collect::<Vec<_>>());
         }
         let (a, v) = (spread(&[2, 3, 4], -1.0, 1.0), spread(&[4], -1.0, 1.0));
-        assert_eq!(a.matmul(&v).shape(), [2, 3]);
-        assert_eq!(v.matmul(&a.transpose(1, 2)).shape(), [2, 3]);
+        assert_eq!(a.matmul(&v).sizes(), [2, 3]);
+        assert_eq!(v.matmul(&a.transpose(1, 2)).sizes(), [2, 3]);
         close(&a.bmm(&a.transpose(1, 2)).select(0, 1), &naive(&a.select(0, 1), &a.select(0, 1).t()));
     }
 

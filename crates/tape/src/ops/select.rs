@@ -142,8 +142,8 @@ fn fill(
 /// `condition ? a : b` for tensors of one dtype.
 #[track_caller]
 fn choose(op: &str, condition: &Tensor, a: &Tensor, b: &Tensor, name: &'static str) -> Tensor {
-    let shape = broadcast(op, condition.shape(), &broadcast(op, a.shape(), b.shape()));
-    let strides = |x: &Tensor| broadcast_strides(x.shape(), x.stride(), &shape);
+    let shape = broadcast(op, condition.sizes(), &broadcast(op, a.sizes(), b.sizes()));
+    let strides = |x: &Tensor| broadcast_strides(x.sizes(), x.stride(), &shape);
     let (strides_c, strides_a, strides_b) = (strides(condition), strides(a), strides(b));
     let out = dispatch!(a.dtype(), T => build::<T>(shape.iter().product(), |out| {
         condition.with3::<bool, T, T, _>(a, b, |c, a, b| {
@@ -233,7 +233,7 @@ impl Tensor {
                 "masked_fill: only supports a 0-dimensional value tensor, but got tensor with {} \
                  dimension(s) (shape {:?}); use where_",
                 value.dim(),
-                value.shape()
+                value.sizes()
             ),
         }
     }
@@ -251,7 +251,7 @@ impl Tensor {
     #[track_caller]
     pub fn masked_select(&self, mask: &Tensor) -> Tensor {
         check_mask("masked_select", "mask", mask);
-        let shape = broadcast("masked_select", self.shape(), mask.shape());
+        let shape = broadcast("masked_select", self.sizes(), mask.sizes());
         let (x, mask) = (self.expand_to(shape.clone()), mask.expand_to(shape).dense());
         let marks = mask.to_vec::<bool>();
         let count = marks.iter().filter(|&&mark| mark).count();
@@ -304,11 +304,11 @@ mod tests {
     fn all_three_operands_broadcast() {
         let condition = Tensor::from([[true], [false]]);
         let chosen = Tensor::where_(&condition, Tensor::from([1.0, 2.0, 3.0]), Tensor::from(0.0));
-        assert_eq!(chosen.shape(), [2, 3]);
+        assert_eq!(chosen.sizes(), [2, 3]);
         assert_eq!(chosen.to_vec::<f64>(), [1.0, 2.0, 3.0, 0.0, 0.0, 0.0]);
         let number = Tensor::where_(&condition, Tensor::from([1.0, 2.0]), 5);
         assert_eq!(number.to_vec::<f64>(), [1.0, 2.0, 5.0, 5.0]);
-        assert_eq!(Tensor::where_(&Tensor::zeros([0, 1], DType::Bool), chosen.i(0), 1.0).shape(), [0, 3]);
+        assert_eq!(Tensor::where_(&Tensor::zeros([0, 1], DType::Bool), chosen.i(0), 1.0).sizes(), [0, 3]);
     }
 
     #[test]
@@ -346,7 +346,7 @@ mod tests {
         assert_eq!(selected.to_vec::<f64>(), [1.0, 3.0, 4.0]);
         (selected * Tensor::from([1.0, 10.0, 100.0])).sum().backward().unwrap();
         assert_eq!(x.grad().unwrap().to_vec::<f64>(), [1.0, 0.0, 10.0, 100.0]);
-        assert_eq!(x.masked_select(&x.gt(9.0)).shape(), [0]);
+        assert_eq!(x.masked_select(&x.gt(9.0)).sizes(), [0]);
         let broadcast = Tensor::from([true, false]).masked_select(&Tensor::from([[true], [true]]));
         assert_eq!(broadcast.to_vec::<bool>(), [true, false, true, false]);
     }

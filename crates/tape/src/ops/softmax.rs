@@ -102,9 +102,9 @@ impl<T: Float + VMath> Ternary<T> for Share {
 
 /// [`Share`] of every element, for `y` and `grad` that broadcast to the shape of `x`.
 fn shares(x: &Tensor, y: &Tensor, grad: &Tensor) -> Tensor {
-    let shape = x.shape();
+    let shape = x.sizes();
     let [strides_y, strides_grad] =
-        [y, grad].map(|part| broadcast_strides(part.shape(), part.stride(), shape));
+        [y, grad].map(|part| broadcast_strides(part.sizes(), part.stride(), shape));
     dispatch_float!("logsumexp", x.dtype(), T => {
         let buffer = build::<T>(x.numel(), |out| {
             x.with3::<T, T, T, _>(y, grad, |x, y, grad| {
@@ -123,7 +123,7 @@ fn along<F>(op: &str, x: &Tensor, dim: usize, f: F) -> Tensor
 where
     F: Along<f32> + Along<f64>,
 {
-    let (axis, x) = (Axis::new(x.shape(), dim), x.dense());
+    let (axis, x) = (Axis::new(x.sizes(), dim), x.dense());
     dispatch_float!(op, x.dtype(), T => {
         let numel = x.numel();
         let buffer = build::<T>(numel, |out| {
@@ -141,7 +141,7 @@ where
     if is_grad_enabled() || grad.dtype() != result.dtype() {
         return formula();
     }
-    let (axis, grad, result) = (Axis::new(grad.shape(), dim), grad.dense(), result.dense());
+    let (axis, grad, result) = (Axis::new(grad.sizes(), dim), grad.dense(), result.dense());
     dispatch_float!("backward", grad.dtype(), T => {
         let numel = grad.numel();
         let buffer = build::<T>(numel, |out| {
@@ -170,13 +170,13 @@ fn gathered(x: &Tensor, mask: &[bool]) -> (Tensor, Axis) {
     let first = mask.iter().position(|&named| named).unwrap_or(x.dim());
     let end = mask.iter().rposition(|&named| named).map_or(first, |last| last + 1);
     if mask[first..end].iter().all(|&named| named) {
-        return (x.dense(), Axis::spanning(x.shape(), first, end));
+        return (x.dense(), Axis::spanning(x.sizes(), first, end));
     }
     let kept = (0..x.dim()).filter(|&dim| !mask[dim]);
     let order: Vec<usize> = kept.chain((0..x.dim()).filter(|&dim| mask[dim])).collect();
     let x = crate::no_grad(|| x.permute(order)).dense();
     let named = mask.iter().filter(|&&named| named).count();
-    let axis = Axis::spanning(x.shape(), x.dim() - named, x.dim());
+    let axis = Axis::spanning(x.sizes(), x.dim() - named, x.dim());
     (x, axis)
 }
 
@@ -232,7 +232,7 @@ impl Tensor {
     pub fn logsumexp(&self, dims: impl Into<Ints>, keepdim: bool) -> Tensor {
         let x = self.to_floating();
         let mask = dim_mask("logsumexp", &dims.into(), x.dim());
-        let sizes = || x.shape().iter().zip(&mask);
+        let sizes = || x.sizes().iter().zip(&mask);
         let kept: Dims = sizes().map(|(&size, &named)| if named { 1 } else { size }).collect();
         let shape: Dims = match keepdim {
             true => kept.clone(),
@@ -317,9 +317,9 @@ mod tests {
         for dims in [vec![0], vec![1], vec![0, 1], vec![0, 2], vec![-1, 1], vec![0, 1, 2]] {
             let expected = x.exp().sum_dim(dims.clone(), false).log();
             let actual = x.logsumexp(dims.clone(), false);
-            assert_eq!(actual.shape(), expected.shape());
+            assert_eq!(actual.sizes(), expected.sizes());
             close(&actual.to_vec::<f64>(), &expected.to_vec::<f64>(), 1e-14);
-            assert_eq!(x.logsumexp(dims.clone(), true).shape(), x.sum_dim(dims, true).shape());
+            assert_eq!(x.logsumexp(dims.clone(), true).sizes(), x.sum_dim(dims, true).sizes());
         }
         assert_eq!(
             Tensor::zeros([2, 0], DType::F64).logsumexp(1, false).to_vec::<f64>(),
@@ -354,7 +354,7 @@ mod tests {
             for f in [Tensor::softmax, Tensor::log_softmax, |x: &Tensor, dim| x.logsumexp(dim, true)] {
                 let x = spread(&shape, -3.0, 3.0).requires_grad_(true);
                 let y = f(&x, dim);
-                let weights = spread(y.shape(), -1.0, 1.0);
+                let weights = spread(y.sizes(), -1.0, 1.0);
                 let run = |create_graph| {
                     let builder = crate::grad(&y, &x).grad_outputs(&weights).retain_graph(true);
                     builder.create_graph(create_graph).compute().unwrap().remove(0)

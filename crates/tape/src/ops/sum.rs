@@ -137,7 +137,7 @@ impl Tensor {
         let mask = dim_mask("mean", &dims, self.dim());
         let counted = |named: bool| named || dims.is_empty();
         let count: usize =
-            self.shape().iter().zip(&mask).map(|(&size, &named)| if counted(named) { size } else { 1 }).product();
+            self.sizes().iter().zip(&mask).map(|(&size, &named)| if counted(named) { size } else { 1 }).product();
         self.sum_dim(dims, keepdim).div(count)
     }
 
@@ -158,10 +158,10 @@ impl Tensor {
             return self.long().sum_mask(mask, keepdim);
         }
         let kept: Dims =
-            self.shape().iter().zip(mask).map(|(&size, &summed)| if summed == 1 { 1 } else { size }).collect();
+            self.sizes().iter().zip(mask).map(|(&size, &summed)| if summed == 1 { 1 } else { size }).collect();
         let shape: Dims = match keepdim {
             true => kept.clone(),
-            false => self.shape().iter().zip(mask).filter(|(_, summed)| **summed == 0).map(|(&size, _)| size).collect(),
+            false => self.sizes().iter().zip(mask).filter(|(_, summed)| **summed == 0).map(|(&size, _)| size).collect(),
         };
         let numel = kept.iter().product();
         let out = dispatch_number!("sum", self.dtype(), T => {
@@ -178,7 +178,7 @@ impl Tensor {
     pub(crate) fn sum_to(&self, shape: &[usize]) -> Tensor {
         let lead = self.dim() - shape.len();
         let mask: Dims = self
-            .shape()
+            .sizes()
             .iter()
             .enumerate()
             .map(|(i, &size)| usize::from(i < lead || (shape[i - lead] == 1 && size != 1)))

@@ -170,7 +170,7 @@ fn angles<A: Angle>(op: &str, x: &Tensor) -> Tensor {
 
 /// `grad * A(x)` in one pass where the result needs no history, else the formula.
 fn scaled_angles<A: Angle>(grad: &Tensor, x: &Tensor, formula: impl FnOnce() -> Tensor) -> Tensor {
-    if is_grad_enabled() || grad.dtype() != x.dtype() || grad.shape() != x.shape() {
+    if is_grad_enabled() || grad.dtype() != x.dtype() || grad.sizes() != x.sizes() {
         return formula();
     }
     let (grad, x, len) = (grad.dense(), x.dense(), x.numel());

@@ -181,7 +181,7 @@ impl Tensor {
     /// If the number of elements changes.
     #[track_caller]
     pub fn reshape(&self, shape: impl Into<Ints>) -> Tensor {
-        self.reshape_to(&infer_sizes("reshape", &shape.into(), self.shape()))
+        self.reshape_to(&infer_sizes("reshape", &shape.into(), self.sizes()))
     }
 
     /// [`reshape`](Tensor::reshape) that never copies.
@@ -190,12 +190,12 @@ impl Tensor {
     /// If the number of elements changes, or the elements cannot be seen under that shape without a copy.
     #[track_caller]
     pub fn view(&self, shape: impl Into<Ints>) -> Tensor {
-        let shape = infer_sizes("view", &shape.into(), self.shape());
+        let shape = infer_sizes("view", &shape.into(), self.sizes());
         if self.strides_for(&shape).is_none() {
             panic!(
                 "view: view size is not compatible with input tensor's size and stride (at least one dimension spans \
                  across two contiguous subspaces). Use .reshape(...) instead. (shape {:?}, strides {:?}, wanted {:?})",
-                self.shape(),
+                self.sizes(),
                 self.stride(),
                 &shape[..]
             );
@@ -204,7 +204,7 @@ impl Tensor {
     }
 
     pub(crate) fn reshape_to(&self, shape: &[usize]) -> Tensor {
-        if shape == self.shape() {
+        if shape == self.sizes() {
             return self.unchanged();
         }
         match self.strides_for(shape) {
@@ -225,7 +225,7 @@ impl Tensor {
         // Groups of adjacent dimensions whose memory is one evenly spaced run; the new dimensions must
         // divide the runs.
         let mut runs: SmallVec<[(usize, usize); 4]> = SmallVec::new();
-        for (&size, &stride) in self.shape().iter().zip(self.stride()).filter(|(size, _)| **size != 1) {
+        for (&size, &stride) in self.sizes().iter().zip(self.stride()).filter(|(size, _)| **size != 1) {
             match runs.last_mut() {
                 Some((len, last)) if *last == stride * size => (*len, *last) = (*len * size, stride),
                 _ => runs.push((size, stride)),
@@ -269,15 +269,15 @@ impl Tensor {
         if self.dim() == 0 {
             return self.reshape_to(&[1]);
         }
-        let mut shape = Dims::from_slice(&self.shape()[..first]);
-        shape.push(self.shape()[first..=last].iter().product());
-        shape.extend_from_slice(&self.shape()[last + 1..]);
+        let mut shape = Dims::from_slice(&self.sizes()[..first]);
+        shape.push(self.sizes()[first..=last].iter().product());
+        shape.extend_from_slice(&self.sizes()[last + 1..]);
         self.reshape_to(&shape)
     }
 
     /// Without all dimensions of size one.
     pub fn squeeze(&self) -> Tensor {
-        let shape: Dims = self.shape().iter().copied().filter(|&size| size != 1).collect();
+        let shape: Dims = self.sizes().iter().copied().filter(|&size| size != 1).collect();
         self.reshape_to(&shape)
     }
 
@@ -293,7 +293,7 @@ impl Tensor {
     #[track_caller]
     pub fn squeeze_dim(&self, dims: impl Into<Ints>) -> Tensor {
         let named = dim_mask("squeeze", &dims.into(), self.dim());
-        let kept = self.shape().iter().zip(&named).filter(|&(&size, &named)| !(named && size == 1));
+        let kept = self.sizes().iter().zip(&named).filter(|&(&size, &named)| !(named && size == 1));
         let shape: Dims = kept.map(|(&size, _)| size).collect();
         self.reshape_to(&shape)
     }
@@ -345,7 +345,7 @@ impl Tensor {
             panic!(
                 "t: expects a tensor with <= 2 dimensions, but self is {}D (shape {:?}); use transpose(dim0, dim1)",
                 self.dim(),
-                self.shape()
+                self.sizes()
             );
         }
         if self.dim() < 2 { self.unchanged() } else { self.permute_to(SmallVec::from_slice(&[1, 0])) }
@@ -403,11 +403,11 @@ impl Tensor {
             panic!("select: cannot be applied to a 0-dim tensor; read it with item()");
         }
         let dim = normalize_dim("select", dim, self.dim());
-        let size = self.shape()[dim];
+        let size = self.sizes()[dim];
         if index < -(size as isize) || index >= size as isize {
             panic!(
                 "select: index {index} is out of bounds for dimension {dim} with size {size} (shape {:?})",
-                self.shape()
+                self.sizes()
             );
         }
         let index = if index < 0 { index + size as isize } else { index } as usize;
@@ -430,14 +430,14 @@ impl Tensor {
         if first < 0 || (first as usize).checked_add(length).is_none_or(|end| end > size) {
             panic!(
                 "narrow: start ({start}) + length ({length}) exceeds dimension size ({size}) of dim {dim} (shape {:?})",
-                self.shape()
+                self.sizes()
             );
         }
         self.slice_to(axis, first as usize, length, 1)
     }
 
     pub(crate) fn slice_to(&self, dim: usize, start: usize, len: usize, step: usize) -> Tensor {
-        if start == 0 && step == 1 && len == self.shape()[dim] {
+        if start == 0 && step == 1 && len == self.sizes()[dim] {
             return self.unchanged();
         }
         let mut layout = self.layout().clone();
@@ -462,7 +462,7 @@ impl Tensor {
             }
             Embedding::Slice { start, step } => {
                 layout.offset = if self.numel() > 0 { start * layout.strides[dim] } else { 0 };
-                layout.shape[dim] = self.shape()[dim];
+                layout.shape[dim] = self.sizes()[dim];
                 layout.strides[dim] = layout.strides[dim].saturating_mul(step);
             }
         }
@@ -512,7 +512,7 @@ impl Tensor {
                 "expand: the expanded size of the tensor ({:?}) must match the existing size ({:?}) at non-singleton \
                  dimensions",
                 &sizes[..],
-                self.shape()
+                self.sizes()
             )
         };
         if sizes.len() < self.dim() {
@@ -523,12 +523,12 @@ impl Tensor {
             .iter()
             .enumerate()
             .map(|(i, &size)| match size {
-                -1 if i >= lead => self.shape()[i - lead],
+                -1 if i >= lead => self.sizes()[i - lead],
                 size if size >= 0 => size as usize,
                 _ => refuse(),
             })
             .collect();
-        if !crate::shape::broadcasts_to(self.shape(), &target) {
+        if !crate::shape::broadcasts_to(self.sizes(), &target) {
             refuse();
         }
         crate::shape::numel(&target);
@@ -536,10 +536,10 @@ impl Tensor {
     }
 
     pub(crate) fn expand_to(&self, shape: Dims) -> Tensor {
-        if shape[..] == *self.shape() {
+        if shape[..] == *self.sizes() {
             return self.unchanged();
         }
-        let strides = broadcast_strides(self.shape(), self.stride(), &shape);
+        let strides = broadcast_strides(self.sizes(), self.stride(), &shape);
         let layout = Layout { shape, strides, offset: self.layout().offset };
         self.view_as(layout, || super::sum::Expand)
     }
@@ -550,7 +550,7 @@ impl Tensor {
     /// As [`expand`](Tensor::expand).
     #[track_caller]
     pub fn expand_as(&self, other: &Tensor) -> Tensor {
-        self.expand(other.shape())
+        self.expand(other.sizes())
     }
 }
 
@@ -632,7 +632,7 @@ impl Tensor {
             panic!("slice: cannot be applied to a 0-dim tensor; unsqueeze(0) it first");
         }
         let dim = normalize_dim("slice", dim, self.dim());
-        let (start, len) = clip_range(range.bounds(), self.shape()[dim]);
+        let (start, len) = clip_range(range.bounds(), self.sizes()[dim]);
         self.slice_to(dim, start, len.div_ceil(step), step)
     }
 }

@@ -79,7 +79,7 @@ impl Distribution {
     /// Values for every element of `target`, drawn in its memory order.
     pub(super) fn sample_over<S: Source + ?Sized>(&self, source: &mut S, target: &Tensor) -> Tensor {
         if target.is_contiguous() {
-            return self.sample(source, target.shape().into(), target.dtype(), true);
+            return self.sample(source, target.sizes().into(), target.dtype(), true);
         }
         self.sample_ordered(source, target, &memory_order(target), false)
     }
@@ -89,7 +89,7 @@ impl Distribution {
     pub(super) fn sample_like<S: Source + ?Sized>(&self, source: &mut S, model: &Tensor) -> Tensor {
         let order = memory_order(model);
         // Where a dimension of size 1 stands makes no difference to what is contiguous.
-        let blocks = order.iter().filter(|&&dim| model.shape()[dim] != 1).is_sorted();
+        let blocks = order.iter().filter(|&&dim| model.sizes()[dim] != 1).is_sorted();
         self.sample_ordered(source, model, &order, blocks)
     }
 
@@ -100,7 +100,7 @@ impl Distribution {
         order: &[usize],
         blocks: bool,
     ) -> Tensor {
-        let shape: Vec<usize> = order.iter().map(|&dim| model.shape()[dim]).collect();
+        let shape: Vec<usize> = order.iter().map(|&dim| model.sizes()[dim]).collect();
         let drawn = self.sample(source, shape.into(), model.dtype(), blocks);
         if order.is_sorted() {
             return drawn;
@@ -125,7 +125,7 @@ fn check_float(op: &str, dtype: DType) {
 /// iterators walk them: an insertion sort by stride in which a stride of 0 compares equal to every other,
 /// and equal strides are told apart by size.
 fn memory_order(tensor: &Tensor) -> Vec<usize> {
-    let (shape, stride) = (tensor.shape(), tensor.stride());
+    let (shape, stride) = (tensor.sizes(), tensor.stride());
     let mut order: Vec<usize> = (0..shape.len()).rev().collect(); // fastest first
     for start in 1..order.len() {
         let mut at = start;

@@ -259,7 +259,7 @@ mod tests {
     fn a_non_contiguous_tensor_draws_its_normals_one_by_one() {
         let x = zeros([2, 3, 8]).permute([2, 0, 1]).slice(0, .., 2);
         x.normal_with_(&mut Generator::new(0), 1, 2);
-        assert_eq!(x.shape(), [4, 2, 3]);
+        assert_eq!(x.sizes(), [4, 2, 3]);
         let expected = [0x40829fae, 0xbf95a342, 0xbee0850f, 0xbf369e0d, 0xbe07d175, 0x3fded21c, 0x3ed3875f];
         assert_eq!(bits(&x)[..7], expected);
     }
@@ -301,10 +301,10 @@ mod tests {
             ),
         ];
         for (model, uniform, normal) in cases {
-            let shape = model.shape().to_vec();
+            let shape = model.sizes().to_vec();
             let u = model.rand_like_with(&mut Generator::new(0));
             let n = model.randn_like_with(&mut Generator::new(0));
-            assert_eq!((u.shape(), n.shape()), (&shape[..], &shape[..]));
+            assert_eq!((u.sizes(), n.sizes()), (&shape[..], &shape[..]));
             assert_eq!(bits(&u)[1..5], uniform, "rand_like {shape:?}");
             assert_eq!(bits(&n)[1..5], normal, "randn_like {shape:?}");
         }

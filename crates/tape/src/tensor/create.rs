@@ -159,22 +159,22 @@ impl Tensor {
 
     /// Zeros of this tensor's shape and dtype.
     pub fn zeros_like(&self) -> Tensor {
-        Tensor::zeros(self.shape(), self.dtype())
+        Tensor::zeros(self.sizes(), self.dtype())
     }
 
     /// Ones of this tensor's shape and dtype.
     pub fn ones_like(&self) -> Tensor {
-        Tensor::ones(self.shape(), self.dtype())
+        Tensor::ones(self.sizes(), self.dtype())
     }
 
     /// Unspecified elements of this tensor's shape and dtype.
     pub fn empty_like(&self) -> Tensor {
-        Tensor::empty(self.shape(), self.dtype())
+        Tensor::empty(self.sizes(), self.dtype())
     }
 
     /// One value in this tensor's shape and dtype.
     pub fn full_like(&self, value: impl Into<Scalar>) -> Tensor {
-        Tensor::full(self.shape(), value, self.dtype())
+        Tensor::full(self.sizes(), value, self.dtype())
     }
 
     /// The identity matrix of `n` rows.

@@ -287,7 +287,7 @@ impl fmt::Display for Tensor {
             None if self.requires_grad() => Autograd::Leaf,
             None => Autograd::None,
         };
-        f.write_str(&tensor_text(self.shape(), self.dtype(), &self.shown_elements(), autograd))
+        f.write_str(&tensor_text(self.sizes(), self.dtype(), &self.shown_elements(), autograd))
     }
 }
 

@@ -36,7 +36,7 @@ impl Tensor {
                 "item: only one element tensors can be converted to Python scalars, but this one has {} (shape {:?}); \
                  reduce it or index one element first",
                 self.numel(),
-                self.shape()
+                self.sizes()
             );
         }
         dispatch!(self.dtype(), S => self.with::<S, _>(|x| x.data[0].cast()))
@@ -83,7 +83,7 @@ impl Tensor {
             panic!(
                 "read_into: the tensor has {} elements (shape {:?}) but the slice has {}; give a slice of that length",
                 self.numel(),
-                self.shape(),
+                self.sizes(),
                 out.len()
             );
         }

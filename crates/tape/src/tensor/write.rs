@@ -68,7 +68,7 @@ impl Tensor {
             panic!(
                 "{op}: the tensor has {} elements (shape {:?}) but the slice has {len}; give one value per element",
                 self.numel(),
-                self.shape()
+                self.sizes()
             );
         }
     }
@@ -159,16 +159,16 @@ impl Tensor {
         let recording = is_grad_enabled();
         let before = if recording && self.requires_grad() { self.with_same_history() } else { self.alias() };
         let mut value = compute(&before);
-        if value.shape() != self.shape() {
-            if !crate::shape::broadcasts_to(value.shape(), self.shape()) {
+        if value.sizes() != self.sizes() {
+            if !crate::shape::broadcasts_to(value.sizes(), self.sizes()) {
                 panic!(
                     "{op}: output with shape {:?} doesn't match the broadcast shape {:?}; an in-place operation cannot \
                      change the shape of its tensor",
-                    self.shape(),
-                    value.shape()
+                    self.sizes(),
+                    value.sizes()
                 );
             }
-            value = value.expand(self.shape());
+            value = value.expand(self.sizes());
         }
         if value.dtype() != self.dtype() {
             value = value.to_dtype(self.dtype());

@@ -17,9 +17,9 @@ fn nan_compares_false_but_differs() {
 fn comparisons_broadcast_and_have_no_history() {
     let x = Tensor::from([[1.0], [2.0], [3.0]]).requires_grad_(true);
     let less = x.lt(Tensor::from([2.0, 3.0]));
-    assert_eq!((less.shape(), less.requires_grad()), (&[3, 2][..], false));
+    assert_eq!((less.sizes(), less.requires_grad()), (&[3, 2][..], false));
     assert_eq!(less.to_vec::<bool>(), [true, true, false, true, false, false]);
-    assert_eq!(Tensor::zeros([0, 3], DType::F32).eq(1).shape(), [0, 3]);
+    assert_eq!(Tensor::zeros([0, 3], DType::F32).eq(1).sizes(), [0, 3]);
 }
 
 #[test]
@@ -78,9 +78,9 @@ fn quantifiers_over_dimensions() {
     let x = Tensor::from([[0.0, NAN, 0.0], [0.0, 1.0, 2.0]]);
     assert_eq!(x.any_dim(0, true).to_vec::<bool>(), [false, true, true]);
     assert_eq!(x.t().all_dim(0, false).to_vec::<bool>(), [false, false]);
-    assert_eq!(x.any_dim([0, 1], true).shape(), [1, 1]);
+    assert_eq!(x.any_dim([0, 1], true).sizes(), [1, 1]);
     // Over no dimension at all: the truth values themselves.
-    assert_eq!(x.any_dim((), false).shape(), [2, 3]);
+    assert_eq!(x.any_dim((), false).sizes(), [2, 3]);
     let empty = Tensor::zeros([0, 2], DType::I64);
     assert!(!empty.any().item_as::<bool>() && empty.all().item_as::<bool>());
     assert_eq!(empty.all_dim(0, false).to_vec::<bool>(), [true, true]);

@@ -49,12 +49,12 @@ fn infinite_gradients_stay_at_their_index() {
 #[test]
 fn shapes_of_the_results() {
     let x = Tensor::zeros([2, 3, 4], DType::F32);
-    assert_eq!(x.max().shape(), [0usize; 0]);
-    assert_eq!(x.amax([0, 2], true).shape(), [1, 3, 1]);
-    assert_eq!(x.amin((), true).shape(), [1, 1, 1]);
-    assert_eq!(x.max_dim(-2, true).1.shape(), [2, 1, 4]);
-    assert_eq!(x.argmin_dim(0, false).shape(), [3, 4]);
-    assert_eq!(x.argmax().shape(), [0usize; 0]);
+    assert_eq!(x.max().sizes(), [0usize; 0]);
+    assert_eq!(x.amax([0, 2], true).sizes(), [1, 3, 1]);
+    assert_eq!(x.amin((), true).sizes(), [1, 1, 1]);
+    assert_eq!(x.max_dim(-2, true).1.sizes(), [2, 1, 4]);
+    assert_eq!(x.argmin_dim(0, false).sizes(), [3, 4]);
+    assert_eq!(x.argmax().sizes(), [0usize; 0]);
     let lone = Tensor::from(3.0);
     let (value, index) = lone.max_dim(0, true);
     assert_eq!((value.item(), index.item(), value.dim()), (3.0, 0.0, 0));
@@ -64,9 +64,9 @@ fn shapes_of_the_results() {
 #[test]
 fn results_may_be_empty_but_not_what_they_are_taken_of() {
     let x = Tensor::zeros([0, 3], DType::F32);
-    assert_eq!(x.amax(1, false).shape(), [0]);
-    assert_eq!(x.max_dim(1, true).0.shape(), [0, 1]);
-    assert_eq!(x.argmin_dim(1, false).shape(), [0]);
+    assert_eq!(x.amax(1, false).sizes(), [0]);
+    assert_eq!(x.max_dim(1, true).0.sizes(), [0, 1]);
+    assert_eq!(x.argmin_dim(1, false).sizes(), [0]);
 }
 
 #[test]
