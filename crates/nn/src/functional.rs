@@ -1,66 +1,35 @@
-//! Losses, as functions of tensors.
+//! Functions of tensors under the names of `torch.nn.functional`, one file per family.
+//!
+//! Losses take torch's default options here; the types of [`crate::loss`] take others, as
+//! [`HuberLoss`](crate::HuberLoss)`::new().delta(0.5).forward(&input, &target)`.
+
+mod activation;
+mod loss;
+
+pub use activation::{log_softmax, logsigmoid, relu, sigmoid, softmax, softplus, tanh};
+pub use loss::{
+    binary_cross_entropy, binary_cross_entropy_with_logits, cosine_embedding_loss, cross_entropy, gaussian_nll_loss,
+    hinge_embedding_loss, huber_loss, kl_div, l1_loss, margin_ranking_loss, mse_loss, nll_loss, poisson_nll_loss,
+    smooth_l1_loss, soft_margin_loss, triplet_margin_loss,
+};
 
 use tape::Tensor;
 
-/// Mean cross entropy between the softmax of `logits` and `target`, as `torch.nn.functional.cross_entropy`.
+/// The affine map `x W^T + b` over the last dimension: [`Tensor::linear`].
 ///
-/// `logits: [N, C]` are unnormalised scores. The target is either of
-/// - class numbers, `I64`, `[N]`: `loss = -1/N sum_n log softmax(logits[n])[target[n]]`
-/// - probabilities of the dtype of `logits`, `[N, C]`:
-///   `loss = -1/N sum_n sum_c target[n, c] log softmax(logits[n])[c]`
-///
-/// The result has no dimensions. Gradients flow to the logits and to a target of probabilities.
+/// `input: [..., in]`, `weight: [out, in]`, `bias: [out]`, result `[..., out]`.
 ///
 /// ```
-/// use nn::functional::cross_entropy;
+/// use nn::functional::linear;
 /// use tape::Tensor;
 ///
-/// let logits = Tensor::from([[0.0, 0.0], [0.0, 0.0]]);
-/// let loss = cross_entropy(&logits, &Tensor::from([0_i64, 1]));
-/// assert!((loss.item() - 2.0_f64.ln()).abs() < 1e-15);
-/// let soft = Tensor::from([[0.5, 0.5], [1.0, 0.0]]);
-/// assert!((cross_entropy(&logits, &soft).item() - 2.0_f64.ln()).abs() < 1e-15);
+/// let y = linear(&Tensor::from([[1.0, 2.0]]), &Tensor::from([[3.0, 4.0]]), Some(&Tensor::from([5.0])));
+/// assert_eq!(y.to_vec::<f64>(), [16.0]);
 /// ```
 ///
 /// # Panics
-/// If shapes or dtypes do not fit, or a class number is outside of `0..C`.
+/// If shapes or dtypes do not fit.
 #[track_caller]
-pub fn cross_entropy(logits: &Tensor, target: &Tensor) -> Tensor {
-    Tensor::cross_entropy(logits, target)
-}
-
-/// Mean squared error `mean((input - target)^2)`, as `torch.nn.functional.mse_loss`.
-///
-/// `target` has the shape of `input`, or one that broadcasts to it. The result has no dimensions.
-///
-/// ```
-/// use nn::functional::mse_loss;
-/// use tape::Tensor;
-///
-/// let loss = mse_loss(&Tensor::from([1.0, 2.0]), &Tensor::from([1.0, 4.0]));
-/// assert_eq!(loss.item(), 2.0);
-/// ```
-///
-/// # Panics
-/// If `target` would enlarge `input` in broadcasting: `[N, 1]` against `[N]` compares every prediction with
-/// every target, which torch only warns of.
-#[track_caller]
-pub fn mse_loss(input: &Tensor, target: &Tensor) -> Tensor {
-    if input.sizes() == target.sizes() {
-        return Tensor::mse_loss(input, target);
-    }
-    assert!(
-        broadcasts_to(target.sizes(), input.sizes()),
-        "mse_loss: using a target size ({:?}) that is different to the input size ({:?}) will likely \
-         lead to incorrect results due to broadcasting; reshape one of them so that each prediction meets \
-         its own target",
-        target.sizes(),
-        input.sizes()
-    );
-    Tensor::mse_loss(input, &target.expand(input.sizes()))
-}
-
-fn broadcasts_to(shape: &[usize], wide: &[usize]) -> bool {
-    shape.len() <= wide.len()
-        && shape.iter().rev().zip(wide.iter().rev()).all(|(&size, &wide)| size == 1 || size == wide)
+pub fn linear(input: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+    Tensor::linear(input, weight, bias)
 }

@@ -21,48 +21,81 @@
 //! ```
 //!
 //! # A module of your own
-//! Two methods make a module: what it computes, and what it owns. [`child_parameters`] collects the
-//! parameters of submodules under their names:
+//! One method says what the module computes, another what it owns. From the second follow the names of the
+//! parameters, state dicts, training mode and [`apply`](Module::apply):
 //!
 //! ```
-//! use nn::{Linear, Module, child_parameters};
+//! use nn::{Linear, Members, Module, parameter};
 //! use tape::{DType, Tensor};
 //!
-//! /// A layer with a way around it: `x + tanh(x W^T + b)`.
+//! /// A layer with a way around it: `x + s tanh(x W^T + b)`.
 //! struct Residual {
 //!     inner: Linear,
+//!     scale: Tensor,
 //! }
 //!
 //! impl Module for Residual {
 //!     fn forward(&self, x: &Tensor) -> Tensor {
-//!         x + self.inner.forward(x).tanh()
+//!         x + &self.scale * self.inner.forward(x).tanh()
 //!     }
 //!
-//!     fn named_parameters(&self) -> Vec<(String, Tensor)> {
-//!         child_parameters([("inner", &self.inner as &dyn Module)])
+//!     fn members(&self) -> Members<'_> {
+//!         Members::new().parameter("scale", &self.scale).module("inner", &self.inner)
 //!     }
 //! }
 //!
-//! let block = Residual { inner: Linear::new(5, 5) };
+//! let block = Residual { inner: Linear::new(5, 5), scale: parameter(0.5f32) };
 //! assert_eq!(block.forward(&Tensor::zeros([2, 5], DType::F32)).shape(), [2, 5]);
-//! assert_eq!(block.named_parameters()[0].0, "inner.weight");
+//! let names: Vec<String> = block.named_parameters().into_iter().map(|(name, _)| name).collect();
+//! assert_eq!(names, ["scale", "inner.weight", "inner.bias"]);
+//! ```
+//!
+//! [`Members`] shows buffers, lists of modules and a [`Mode`], [`DeepCopy`] how a module is copied.
+//!
+//! # Saving and loading
+//! ```
+//! use nn::{Linear, Module};
+//!
+//! let layer = Linear::new(2, 1);
+//! let best = layer.state_dict().deep_copy();
+//! nn::init::zeros_(&layer.weight); // further steps
+//! layer.load_state_dict(&best)?; // all of it, or an error and nothing
+//! assert_eq!(layer.state_dict(), best);
+//! # Ok::<(), nn::Error>(())
 //! ```
 //!
 //! # Where things are
-//! - [`Linear`], [`Sequential`], and the activations [`Tanh`], [`ReLU`], [`Sigmoid`]
-//! - [`functional`]: losses, as functions
+//! - [`Module`], and the containers [`Sequential`], [`ModuleList`], [`ModuleDict`], [`ParameterList`]
+//! - [`Linear`]; [`Identity`], [`Flatten`], [`Unflatten`]
+//! - the activations [`Tanh`], [`ReLU`], [`Sigmoid`], [`LogSigmoid`], [`Softmax`], [`LogSoftmax`], [`Softplus`]
+//! - [`functional`]: losses and activations as functions, with torch's defaults
+//! - [`loss`]: losses with options
 //! - [`init`]: how initial weights are drawn
+//!
+//! Layers are made in the dtype of [`tape::get_default_dtype`] where none is given.
 
 #![forbid(unsafe_code)]
 
 mod activation;
+mod container;
+mod error;
 pub mod functional;
 pub mod init;
 mod linear;
+pub mod loss;
 mod module;
+mod reshape;
 mod sequential;
 
-pub use activation::{ReLU, Sigmoid, Tanh};
+pub use activation::{LogSigmoid, LogSoftmax, ReLU, Sigmoid, Softmax, Softplus, Tanh};
+pub use container::{ModuleDict, ModuleList, ParameterList, parameter};
+pub use error::{Error, Result, StateDictError};
 pub use linear::{Linear, LinearBuilder};
-pub use module::{Module, child_parameters};
+pub use loss::{
+    BCELoss, BCEWithLogitsLoss, CosineEmbeddingLoss, CrossEntropyLoss, GaussianNLLLoss, HingeEmbeddingLoss, HuberLoss,
+    KLDivLoss, L1Loss, MSELoss, MarginRankingLoss, NLLLoss, PoissonNLLLoss, Reduction, SmoothL1Loss, SoftMarginLoss,
+    TripletMarginLoss,
+};
+pub use module::{Copies, DeepCopy, IncompatibleKeys, Members, Mode, Module, apply, child_parameters};
+pub use reshape::{Flatten, Identity, Unflatten};
 pub use sequential::Sequential;

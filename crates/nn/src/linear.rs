@@ -1,7 +1,8 @@
 //! The affine layer.
 
-use crate::{Module, init};
-use tape::{DType, Tensor, no_grad};
+use crate::module::{boxed_copy, deep_copy};
+use crate::{Members, Module, init};
+use tape::{DType, Tensor, get_default_dtype, no_grad};
 
 /// Affine map `y = x W^T + b` over the last dimension, as `torch.nn.Linear`.
 ///
@@ -27,9 +28,12 @@ pub struct Linear {
     pub bias: Option<Tensor>,
 }
 
+deep_copy! { Linear { weight, bias } }
+
 impl Linear {
-    /// A layer of dtype `F32` with bias and torch's initial values, drawn from the process-wide generator:
-    /// weight and then bias uniform on `[-1/sqrt(in_features), 1/sqrt(in_features))`.
+    /// A layer of the [default dtype](get_default_dtype), `F32`, with bias and torch's initial values, drawn
+    /// from the process-wide generator: weight and then bias uniform on `[-1/sqrt(in_features),
+    /// 1/sqrt(in_features))`.
     ///
     /// ```
     /// use nn::Linear;
@@ -54,7 +58,7 @@ impl Linear {
     /// assert_eq!(layer.weight.dtype(), DType::F64);
     /// ```
     pub fn builder(in_features: usize, out_features: usize) -> LinearBuilder {
-        LinearBuilder { in_features, out_features, bias: true, dtype: DType::F32 }
+        LinearBuilder { in_features, out_features, bias: true, dtype: get_default_dtype() }
     }
 
     /// A layer of these very tensors (not copies), as loaded or computed elsewhere; whether they require
@@ -120,11 +124,11 @@ impl Module for Linear {
         Tensor::linear(input, &self.weight, self.bias.as_ref())
     }
 
-    fn named_parameters(&self) -> Vec<(String, Tensor)> {
-        let weight = ("weight".to_owned(), self.weight.clone());
-        let bias = self.bias.iter().map(|bias| ("bias".to_owned(), bias.clone()));
-        std::iter::once(weight).chain(bias).collect()
+    fn members(&self) -> Members<'_> {
+        Members::new().parameter("weight", &self.weight).parameter("bias", &self.bias)
     }
+
+    boxed_copy!();
 }
 
 /// Options of a [`Linear`] layer, made by [`Linear::builder`].
@@ -144,7 +148,7 @@ impl LinearBuilder {
         self
     }
 
-    /// The dtype of the parameters (default: `F32`). Other dtypes draw other numbers, as in torch.
+    /// The dtype of the parameters (default: [`get_default_dtype`], `F32`). Other dtypes draw other numbers, as in torch.
     pub fn dtype(mut self, dtype: DType) -> Self {
         self.dtype = dtype;
         self

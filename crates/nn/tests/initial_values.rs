@@ -1,7 +1,7 @@
 //! Initial values against torch's. Every test here seeds the process-wide generator, and no other draws
 //! from it.
 
-use nn::{Linear, Module, Sequential, Tanh};
+use nn::{Linear, Module, Sequential, Tanh, init};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tape::{DType, Tensor};
 
@@ -72,4 +72,31 @@ fn a_whole_network_starts_as_torchs() {
     let fold = |p: &Tensor| bits(p).iter().fold(0_u64, |h, &b| h.wrapping_mul(31).wrapping_add(b));
     let folded: Vec<u64> = model.parameters().iter().map(fold).collect();
     assert_eq!(folded, [0x06f9_9ed9_700b_c4fc, 0xf207_a5d3_8f1a_126c, 0x4831_d806_abb2_4187, 0x8560_8e25_ce28_7c3c]);
+}
+
+/// torch 2.8.0: `manual_seed(0)`, `Sequential(Linear(2, 2), Tanh(), Linear(2, 1))`, then `apply` of
+/// `xavier_uniform_(m.weight); m.bias.data.fill_(0.01)`.
+#[test]
+fn an_initialised_network_is_torchs() {
+    let _turn = seeded(0);
+    let model = Sequential::new([Linear::new(2, 2).boxed(), Tanh.boxed(), Linear::new(2, 1).boxed()]);
+    model.apply(|module| {
+        if let Some(linear) = module.downcast_ref::<Linear>() {
+            init::xavier_uniform_(&linear.weight, 1.0);
+            init::constant_(linear.bias.as_ref().unwrap(), 0.01);
+        }
+    });
+    let bits: Vec<u32> = model.parameters().iter().flat_map(|p| p.to_vec::<f32>()).map(f32::to_bits).collect();
+    let expected = [
+        0x3ea5_ee31,
+        0xbebd_8232,
+        0xbe76_8531,
+        0xbf95_c478,
+        0x3c23_d70a,
+        0x3c23_d70a,
+        0xbf6f_c590,
+        0xbf15_3d9f,
+        0x3c23_d70a,
+    ];
+    assert_eq!(bits, expected);
 }

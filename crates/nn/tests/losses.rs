@@ -1,6 +1,7 @@
 //! Losses against plain f64 loops, and the shapes they refuse.
 
-use nn::functional::{cross_entropy, mse_loss};
+use nn::functional::{self, cross_entropy, mse_loss};
+use nn::{CrossEntropyLoss, HuberLoss, NLLLoss, Reduction, SmoothL1Loss, TripletMarginLoss};
 use tape::random::Generator;
 use tape::{DType, Tensor};
 
@@ -101,4 +102,78 @@ fn a_class_out_of_range_is_refused() {
 #[should_panic(expected = "cross_entropy")]
 fn a_target_of_another_length_is_refused() {
     cross_entropy(&Tensor::zeros([2, 3], DType::F32), &Tensor::from([0_i64]));
+}
+
+fn panics_with(text: &str, call: impl FnOnce() -> Tensor) {
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).expect_err(text);
+    let plain = || panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let message = panic.downcast_ref::<String>().cloned().or_else(plain).expect("a panic with a text");
+    assert!(message.contains(text), "{message}");
+}
+
+/// The texts are torch's.
+#[test]
+fn what_a_loss_refuses_is_named() {
+    let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F64);
+    let (x, classes) = (zeros(&[2, 3]), Tensor::from([0i64, 2]));
+    panics_with("Using a target size ([3, 2]) that is different to the input size ([2, 3]) is deprecated", || {
+        functional::binary_cross_entropy(&x, &zeros(&[3, 2]))
+    });
+    for outside in [1.5, -0.1, f64::NAN] {
+        panics_with("all elements of input should be between 0 and 1", || {
+            functional::binary_cross_entropy(&Tensor::from([outside]), &Tensor::from([1.0]))
+        });
+    }
+    panics_with("Target size ([3]) must be the same as input size ([2, 3])", || {
+        functional::binary_cross_entropy_with_logits(&x, &zeros(&[3]))
+    });
+    for loss in [functional::l1_loss, functional::smooth_l1_loss, functional::huber_loss] {
+        panics_with("that is different to the input size ([3, 1])", || loss(&zeros(&[3, 1]), &zeros(&[3])));
+    }
+    panics_with("does not support negative values for beta", || SmoothL1Loss::new().beta(-1.0).forward(&x, &x));
+    panics_with("does not support non-positive values for delta", || HuberLoss::new().delta(0.0).forward(&x, &x));
+    panics_with("label_smoothing must be between 0.0 and 1.0. Got: 1.5", || {
+        CrossEntropyLoss::new().label_smoothing(1.5).forward(&x, &classes)
+    });
+    panics_with("ignore_index is not supported for floating point target", || {
+        CrossEntropyLoss::new().ignore_index(1).forward(&x, &x)
+    });
+    panics_with("defined either for all 3 classes or no classes but got weight tensor of shape: [2]", || {
+        NLLLoss::new().weight(&zeros(&[2])).forward(&x, &classes)
+    });
+    let summed = || CrossEntropyLoss::new().reduction(Reduction::Sum);
+    panics_with("Target 3 is out of bounds.", || summed().forward(&x, &Tensor::from([0i64, 3])));
+    panics_with("Target -1 is out of bounds.", || summed().forward(&x, &Tensor::from([0i64, -1])));
+    panics_with("Expected input batch_size (2) to match target batch_size (1).", || {
+        summed().forward(&x, &Tensor::from([0i64]))
+    });
+    panics_with("Expected target size [2, 4], got [2, 5]", || {
+        summed().forward(&zeros(&[2, 3, 4]), &Tensor::zeros([2, 5], DType::I64))
+    });
+    panics_with("expected scalar type Long but found float64", || summed().forward(&x, &zeros(&[2])));
+    panics_with("Expected floating point type for target with class probabilities, got int64", || {
+        summed().forward(&x, &Tensor::zeros([2, 3], DType::I64))
+    });
+    panics_with("var has negative entry/entries", || functional::gaussian_nll_loss(&x, &x, -1.0));
+    panics_with("var is of incorrect size", || functional::gaussian_nll_loss(&x, &x, &zeros(&[3])));
+    panics_with("0D or 1D target tensor expected", || functional::cosine_embedding_loss(&x, &x, &x));
+    panics_with("1D target tensor expects 2D input tensors, but found inputs with sizes [3]", || {
+        functional::cosine_embedding_loss(&zeros(&[3]), &zeros(&[3]), &zeros(&[3]))
+    });
+    panics_with("All input tensors should have same dimension", || {
+        functional::margin_ranking_loss(&x, &x, &zeros(&[3]))
+    });
+    panics_with("expected to have the same number of dimensions", || {
+        functional::triplet_margin_loss(&x, &x, &zeros(&[3]))
+    });
+    panics_with("margin must be greater than 0, got 0", || TripletMarginLoss::new().margin(0.0).forward(&x, &x, &x));
+}
+
+/// torch's text for a class number that is ignored by default elsewhere.
+#[test]
+fn only_the_given_class_number_is_ignored() {
+    let x = Tensor::zeros([2, 3], DType::F64);
+    panics_with("Target -100 is out of bounds.", || {
+        NLLLoss::new().ignore_index(0).forward(&x, &Tensor::from([0i64, -100]))
+    });
 }

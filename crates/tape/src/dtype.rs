@@ -1,6 +1,7 @@
 //! Element types, run-time dtypes and torch's type promotion.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The element type of a tensor, chosen at run time.
 ///
@@ -76,6 +77,41 @@ impl fmt::Display for DType {
             DType::F64 => "float64",
         })
     }
+}
+
+/// Whether [`get_default_dtype`] is `F64` instead of `F32`.
+static DEFAULT_IS_F64: AtomicBool = AtomicBool::new(false);
+
+/// Sets the dtype of the parameters of layers made from now on, for the whole process: torch's
+/// `set_default_dtype`, as far as a dtype is not written out.
+///
+/// Where a dtype is written out it stays the one written: in constructors such as
+/// [`Tensor::zeros`](crate::Tensor::zeros), and in [`Tensor::from`](crate::Tensor::from), where Rust's types
+/// say it. Operations on integers go on giving `F32`.
+///
+/// ```
+/// use tape::{DType, get_default_dtype, set_default_dtype};
+/// assert_eq!(get_default_dtype(), DType::F32);
+/// set_default_dtype(DType::F64);
+/// assert_eq!(get_default_dtype(), DType::F64);
+/// ```
+///
+/// # Panics
+/// If the dtype is not a floating-point type.
+#[track_caller]
+pub fn set_default_dtype(dtype: DType) {
+    assert!(
+        dtype.is_floating_point(),
+        "set_default_dtype: only floating-point types are supported as the default type, but got {dtype}; use \
+         DType::F32 or DType::F64"
+    );
+    DEFAULT_IS_F64.store(dtype == DType::F64, Ordering::Relaxed);
+}
+
+/// The dtype of the parameters of layers where none is given: `F32`, unless [`set_default_dtype`] says
+/// otherwise.
+pub fn get_default_dtype() -> DType {
+    if DEFAULT_IS_F64.load(Ordering::Relaxed) { DType::F64 } else { DType::F32 }
 }
 
 mod sealed {

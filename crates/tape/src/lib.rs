@@ -78,7 +78,7 @@ pub use autograd::{
     Tensors, checkpoint, enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled,
 };
 pub use buffer::empty_cache;
-pub use dtype::{DType, Element, Float, Scalar};
+pub use dtype::{DType, Element, Float, Scalar, get_default_dtype, set_default_dtype};
 pub use error::Error;
 pub use gradcheck::{GradCheck, gradcheck, gradgradcheck};
 pub use op::Operand;
