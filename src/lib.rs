@@ -7,12 +7,14 @@ pub use optim;
 pub use tape;
 
 pub mod guide {
-    //! The user guide: four chapters, every program in them compiled and run as a test.
+    //! The user guide: six chapters, every program in them compiled and run as a test.
     //!
     //! 1. [`porting`]: a torch script, line by line, and a table of spellings.
     //! 2. [`closures`]: what `step` asks of its closure, and what it promises in return.
     //! 3. [`modes`]: leaves, `no_grad`, `detach`, gradients of gradients, in-place changes.
     //! 4. [`errors`]: what panics, what returns `Err`, and what is left behind.
+    //! 5. [`gradients`]: checking your own gradients, by property; derivatives written by hand.
+    //! 6. [`operations`]: every operation, by torch's name.
 
     #[doc = include_str!("guide/porting.md")]
     pub mod porting {}
@@ -25,6 +27,12 @@ pub mod guide {
 
     #[doc = include_str!("guide/errors.md")]
     pub mod errors {}
+
+    #[doc = include_str!("guide/gradients.md")]
+    pub mod gradients {}
+
+    #[doc = include_str!("guide/operations.md")]
+    pub mod operations {}
 }
 
 pub mod prelude {
@@ -36,8 +44,10 @@ pub mod prelude {
     pub use checkpoint::Value;
     pub use nn::{self, Module};
     pub use optim::{BoxError, Lbfgs, LineSearch, Optimizer, Sgd, StepReport, StopReason};
+    #[cfg(feature = "linalg")]
+    pub use tape::linalg;
     pub use tape::{
-        BackwardOptions, DType, EnableGradGuard, NoGradGuard, Tensor, enable_grad, grad, gradcheck, gradgradcheck,
-        is_grad_enabled, manual_seed, no_grad,
+        BackwardOptions, Context, DType, EnableGradGuard, Function, NoGradGuard, Tensor, enable_grad, grad, gradcheck,
+        gradgradcheck, is_grad_enabled, manual_seed, no_grad, set_grad_enabled,
     };
 }

@@ -167,6 +167,42 @@ pub enum Error {
         /// Position of the matrix in its batch, if there is one.
         batch: Option<usize>,
     },
+    /// A [`Function`](crate::Function) returned another number of gradients than it has inputs.
+    #[error(
+        "function {function} returned an incorrect number of gradients (expected {expected}, got {returned}); return one \
+         Option<Tensor> for each input, None for those without a gradient"
+    )]
+    FunctionGradients {
+        /// Name of the function.
+        function: &'static str,
+        /// Number of its inputs.
+        expected: usize,
+        /// Number of gradients it returned.
+        returned: usize,
+    },
+    /// A second derivative was asked of a [`Function`](crate::Function) that has none.
+    #[error(
+        "trying to differentiate twice a function that was marked with @once_differentiable: {function}; write its \
+         backward in tensor operations on its saved tensors and drop once_differentiable, or do without create_graph"
+    )]
+    OnceDifferentiable {
+        /// Name of the function.
+        function: &'static str,
+    },
+    /// A checkpointed function did something else when it was run again.
+    #[error(
+        "checkpoint: A different number of tensors was saved during the original forward and recomputation ({forward} and \
+         {recomputed}); the function must do the same each time it is called"
+    )]
+    Recomputation {
+        /// Recorded operations of the first run.
+        forward: usize,
+        /// Recorded operations of the second run.
+        recomputed: usize,
+    },
+    /// A function given to [`functional`](crate::functional) does not have the outputs or inputs it must have.
+    #[error("{0}")]
+    Functional(String),
     /// Analytical and numerical derivative differ, or a check could not be made.
     #[error("{0}")]
     GradientCheck(String),

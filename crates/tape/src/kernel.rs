@@ -3,6 +3,7 @@
 
 pub(crate) mod axis;
 pub(crate) mod copy;
+pub(crate) mod distance;
 #[cfg(feature = "linalg")]
 pub(crate) mod factor;
 pub(crate) mod gather;

@@ -38,12 +38,16 @@ macro_rules! operations {
 
 operations! {
     activation: Silu Mish Gelu GeluTanh LeakyRelu Elu Hardtanh;
+    addmm: Addmm;
     arithmetic: Add AddScalar Sub SubScalarFrom Mul MulScalar Div DivScalar Neg Reciprocal;
+    arrange: ;
     bitwise: ;
     bound: Clamp ClampTensors ClampMin ClampMax Maximum Minimum Fmax Fmin;
     cast: Cast Copy;
     compare: ;
+    diagonal: Diagonal DiagonalEmbed;
     distance: Cdist;
+    einsum: ;
     elementary: Exp Exp2 Expm1 Log Log2 Log10 Log1p Sqrt Rsqrt Sigmoid LogSigmoid Erf Erfc Softplus;
     extremum: Extreme ExtremeOver ExtremeAlong;
     function: OfElement OfPair;
@@ -57,16 +61,29 @@ operations! {
     linalg: Cholesky Cofactor Det Eigh MatrixExp Pinv Qr SlogDet Solve SolveTriangular Svd;
     linear: Linear;
     logarithm: ;
+    lookup: ;
     loss: CrossEntropy NllLoss MseLoss;
     matmul: Dot MatMul;
     norm: Norm;
+    pad: ;
     piecewise: Relu Abs Sign Floor Ceil Round Trunc;
     pointwise: LerpNumber Lerp;
     power: PowScalar Pow ScalarPow;
+    product: Prod;
+    products: ;
+    quantile: Median;
+    rearrange: Rearrange RearrangeBackward;
+    reduced: ;
     remainder: ;
+    replace: ;
+    scan: Cumsum Cumprod Logcumsumexp Recurrence;
+    scatter: Scatter ScatterReduce;
+    search: ;
     select: Where WhereNumber MaskedSelect MaskedPut;
     softmax: Softmax LogSoftmax LogSumExp;
+    sort: ;
     special: ;
+    statistics: Var Std Nansum;
     sum: Sum Expand;
     trigonometric: Tanh Sinh Cosh Asin Acos Atan Sin Cos Tan Atan2;
     view: Reshape Permute Select SelectBackward Slice SliceBackward;

@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::functions::{self, BINARY, REDUCTIONS, SCANS, UNARY};
 use common::{Naive, broadcast_shape, config, values};
 use proptest::prelude::*;
 use tape::{Tensor, grad, gradgradcheck};
@@ -23,6 +24,11 @@ enum Step {
     /// `i(..)` of a range in one dimension.
     Slice(usize, usize, usize, usize),
     Cat(usize, usize, usize),
+    /// Functions of the tables, by number.
+    Unary(usize, usize),
+    Binary(usize, usize, usize),
+    Reduce(usize, usize, usize),
+    Scan(usize, usize, usize),
     AddInPlace(usize, usize),
     MulInPlace(usize, usize),
     CopyInPlace(usize, usize),
@@ -108,6 +114,10 @@ impl Machine {
                     b.at(&index)
                 }));
             }
+            Step::Unary(f, a) => self.push(self.read(a).map(UNARY[f].1)),
+            Step::Binary(f, a, b) => self.push(self.read(a).zip(&self.read(b), BINARY[f].1)),
+            Step::Reduce(f, a, dim) => self.push(self.read(a).reduce(&[dim == 0, dim == 1], REDUCTIONS[f].1)),
+            Step::Scan(f, a, dim) => self.push(functions::scan(&self.read(a), dim, SCANS[f].1)),
             Step::AddInPlace(a, b) => self.write(a, &self.read(a).zip(&self.read(b), |a, b| a + b)),
             Step::MulInPlace(a, b) => self.write(a, &self.read(a).zip(&self.read(b), |a, b| a * b)),
             Step::CopyInPlace(a, b) => self.write(a, &self.read(b)),
@@ -143,6 +153,10 @@ fn tape_results(steps: &[Step], leaves: &[Tensor]) -> Vec<Tensor> {
             Step::Slice(a, 0, start, len) => all[a].i(start..start + len),
             Step::Slice(a, _, start, len) => all[a].i((.., start..start + len)),
             Step::Cat(a, b, dim) => Tensor::cat([&all[a], &all[b]], dim as isize),
+            Step::Unary(f, a) => UNARY[f].0(&all[a]),
+            Step::Binary(f, a, b) => BINARY[f].0(&all[a], &all[b]),
+            Step::Reduce(f, a, dim) => REDUCTIONS[f].0(&all[a], dim as isize),
+            Step::Scan(f, a, dim) => SCANS[f].0(&all[a], dim as isize),
             Step::AddInPlace(a, b) => all[a].add_(&all[b]),
             Step::MulInPlace(a, b) => all[a].mul_(&all[b]),
             Step::CopyInPlace(a, b) => all[a].copy_(&all[b]),
@@ -222,6 +236,15 @@ impl Author {
         self.machine.results.len() - 1
     }
 
+    /// Adds a function of earlier results.
+    fn apply(&mut self, step: Step, operands: &[usize]) {
+        // The result itself, before `add` bounds it.
+        let result = self.machine.results.len();
+        self.add(step);
+        self.freeze(result);
+        operands.iter().for_each(|&operand| self.freeze(operand));
+    }
+
     fn choose(&mut self, (kind, a, b, extra): (u8, u16, u16, u8)) {
         let count = self.machine.results.len();
         // Late results are likelier, so that programs get deep.
@@ -229,7 +252,7 @@ impl Author {
         let (a, b) = (pick(a), pick(b));
         let dim = usize::from(extra) % 2;
         let shape = self.shape(a).to_vec();
-        match kind % 15 {
+        match kind % 27 {
             kind @ 0..3 => {
                 let b = self.fitting(&shape, b, false);
                 let step = [Step::Add, Step::Sub, Step::Mul][usize::from(kind)](a, b);
@@ -266,6 +289,14 @@ impl Author {
                     self.add(Step::Cat(a, b, dim));
                 }
             }
+            // What a function's derivative keeps is its own business: operands and result are taken for kept.
+            15..19 => self.apply(Step::Unary(usize::from(extra) % UNARY.len(), a), &[a]),
+            19..22 => {
+                let b = self.fitting(&shape, b, false);
+                self.apply(Step::Binary(usize::from(extra) % BINARY.len(), a, b), &[a, b]);
+            }
+            22..24 => self.apply(Step::Reduce(usize::from(extra / 2) % REDUCTIONS.len(), a, dim), &[a]),
+            24..27 => self.apply(Step::Scan(usize::from(extra / 2) % SCANS.len(), a, dim), &[a]),
             kind => {
                 let b = self.fitting(&shape, b, true);
                 let a = self.writable(a);
@@ -342,7 +373,7 @@ proptest! {
     #![proptest_config(config(192))]
 
     #[test]
-    fn values_and_gradients_are_the_interpreters((leaves, steps) in programs(5..25)) {
+    fn values_and_gradients_are_the_interpreters((leaves, steps) in programs(5..41)) {
         check(&leaves, &steps);
     }
 }

@@ -5,8 +5,9 @@ use tape::{DType, Tensor, no_grad};
 /// Fills a tensor with normal numbers of the given mean and standard deviation, cut off outside of `[a, b]`, as
 /// `torch.nn.init.trunc_normal_` (defaults: 0, 1, -2, 2).
 ///
-/// Uniform numbers, the very ones of torch, are mapped through the inverse of the distribution. That inverse
-/// differs from torch's by a few units in the last place, and so do the results.
+/// Uniform numbers, the very ones of torch, are mapped through the inverse of the distribution, which is rounded
+/// otherwise than torch's: most results of dtype `F32` have torch's bits, the others and those of dtype `F64` may
+/// differ in the last places.
 ///
 /// ```
 /// use tape::{DType, Tensor};

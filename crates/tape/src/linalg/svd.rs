@@ -136,8 +136,7 @@ fn square_or_full(a: &Tensor, vectors: Vectors) -> Result<Vec<Tensor>, Error> {
         false => (Vec::new(), Vec::new()),
     };
     for index in 0..count {
-        let vectors =
-            with_vectors.then(|| (&mut u[index * m * m..][..m * m], &mut vh[index * n * n..][..n * n]));
+        let vectors = with_vectors.then(|| (&mut u[index * m * m..][..m * m], &mut vh[index * n * n..][..n * n]));
         decompose(&mut matrices[index * m * n..][..m * n], m, n, &mut s[index * n..][..n], vectors)
             .map_err(|()| Error::NoSingularValues { batch: batch_index(a, index) })?;
     }

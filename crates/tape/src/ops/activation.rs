@@ -179,12 +179,7 @@ activations! {
 
 /// A derivative, `f(grad, x)`, in one pass where the result needs no history, else the formula in tensor
 /// operations. Always in place, in a copy if somebody else sees the gradient: one loop to compile, not two.
-fn fused<F: Binary<f32> + Binary<f64>>(
-    grad: &Tensor,
-    x: &Tensor,
-    f: F,
-    formula: impl FnOnce() -> Tensor,
-) -> Tensor {
+fn fused<F: Binary<f32> + Binary<f64>>(grad: &Tensor, x: &Tensor, f: F, formula: impl FnOnce() -> Tensor) -> Tensor {
     if is_grad_enabled() || grad.dtype() != x.dtype() || grad.sizes() != x.sizes() {
         return formula();
     }

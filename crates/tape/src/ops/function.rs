@@ -300,8 +300,14 @@ pub(crate) mod check {
     const INF: f64 = f64::INFINITY;
     const NAN: f64 = f64::NAN;
     /// The pairs that functions of two elements are compared at.
-    const A: [f64; 32] = [-INF, -INF, -INF, INF, INF, INF, -1.5, 2.5, -0.0, -0.0, 0.0, 0.0, 0.0, 0.0, -0.0, 1.5, -1.5, -1.5, 0.0, INF, NAN, NAN, 1.0, 0.0, NAN, 2.5, -2.5, 2.5, 1.5, -1.0, 0.0, 0.0];
-    const B: [f64; 32] = [-INF, INF, 1.5, -INF, INF, -1.5, INF, -INF, -0.0, 0.0, -0.0, 0.0, -1.5, 1.5, 1.5, 0.0, 0.0, -0.0, INF, 0.0, 1.0, 0.0, NAN, NAN, NAN, 1.5, 1.5, -1.5, 1.5, -1.0, -1.0, 1.0];
+    const A: [f64; 32] = [
+        -INF, -INF, -INF, INF, INF, INF, -1.5, 2.5, -0.0, -0.0, 0.0, 0.0, 0.0, 0.0, -0.0, 1.5, -1.5, -1.5, 0.0, INF,
+        NAN, NAN, 1.0, 0.0, NAN, 2.5, -2.5, 2.5, 1.5, -1.0, 0.0, 0.0,
+    ];
+    const B: [f64; 32] = [
+        -INF, INF, 1.5, -INF, INF, -1.5, INF, -INF, -0.0, 0.0, -0.0, 0.0, -1.5, 1.5, 1.5, 0.0, 0.0, -0.0, INF, 0.0,
+        1.0, 0.0, NAN, NAN, NAN, 1.5, 1.5, -1.5, 1.5, -1.0, -1.0, 1.0,
+    ];
 
     /// Value and first derivatives of a function at the pairs, and the derivatives of `da + 2 db`, by torch 2.8
     /// in double precision.

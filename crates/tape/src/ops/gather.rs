@@ -175,6 +175,48 @@ fn fits(small: &Tensor, large: &Tensor, except: Option<usize>) -> bool {
     small.sizes().iter().zip(large.sizes()).enumerate().all(|(i, (a, b))| Some(i) == except || a <= b)
 }
 
+/// What every scatter works on: the target and an index of its number of dimensions, and for each index the
+/// value to put there.
+pub(super) struct Places {
+    pub x: Tensor,
+    pub at: Tensor,
+    pub values: Tensor,
+    pub axis: usize,
+}
+
+impl Places {
+    #[track_caller]
+    pub fn new(op: &str, x: &Tensor, dim: isize, index: &Tensor, src: &Tensor) -> Places {
+        check_dtypes(op, x, src);
+        let (target, at, values) =
+            (at_least_one_dimension(x), at_least_one_dimension(index), at_least_one_dimension(src));
+        let axis = normalize_dim(op, dim, target.dim());
+        if at.dim() != target.dim() || values.dim() != target.dim() {
+            panic!(
+                "{op}: Index tensor must have the same number of dimensions as self tensor and src tensor, but \
+                 their shapes are {:?}, {:?} and {:?}; unsqueeze and expand, or use index_add or index_copy for \
+                 whole slices",
+                index.sizes(),
+                x.sizes(),
+                src.sizes()
+            );
+        }
+        if !fits(&at, &target, Some(axis)) || !fits(&at, &values, None) {
+            panic!(
+                "{op}: Expected index {:?} to be no larger than self {:?} apart from dimension {axis} and to be no \
+                 larger size than src {:?}; narrow the index",
+                index.sizes(),
+                x.sizes(),
+                src.sizes()
+            );
+        }
+        checked_in_place(op, &at, axis, target.sizes()[axis]);
+        let cut = |values: Tensor, (dim, &size): (usize, &usize)| values.slice_to(dim, 0, size, 1);
+        let values = at.sizes().iter().enumerate().fold(values, cut);
+        Places { x: target, at, values, axis }
+    }
+}
+
 impl Tensor {
     /// One element of this tensor for each index: `out[i, j] = self[index[i, j], j]` for `dim = 0`,
     /// `self[i, index[i, j]]` for `dim = 1`, and so on. The index has as many dimensions as the tensor,
@@ -210,7 +252,7 @@ impl Tensor {
                 self.sizes()
             );
         }
-        let at = checked("gather", "", &at, axis, x.sizes()[axis]);
+        checked_in_place("gather", &at, axis, x.sizes()[axis]);
         let out = dispatch!(x.dtype(), T => {
             let buffer = build::<T>(at.numel(), |out| {
                 x.with2::<T, i64, _>(&at, |x, at| kernel::gather(x, axis, at, out));
@@ -237,32 +279,7 @@ impl Tensor {
     /// large, or if the dtypes differ.
     #[track_caller]
     pub fn scatter_add(&self, dim: isize, index: &Tensor, src: &Tensor) -> Tensor {
-        check_dtypes("scatter_add", self, src);
-        let (x, at, values) =
-            (at_least_one_dimension(self), at_least_one_dimension(index), at_least_one_dimension(src));
-        let axis = normalize_dim("scatter_add", dim, x.dim());
-        if at.dim() != x.dim() || values.dim() != x.dim() {
-            panic!(
-                "scatter_add: Index tensor must have the same number of dimensions as self tensor and src \
-                 tensor, but their shapes are {:?}, {:?} and {:?}; unsqueeze and expand, or use index_add \
-                 for whole slices",
-                index.sizes(),
-                self.sizes(),
-                src.sizes()
-            );
-        }
-        if !fits(&at, &x, Some(axis)) || !fits(&at, &values, None) {
-            panic!(
-                "scatter_add: Expected index {:?} to be no larger than self {:?} apart from dimension {axis} \
-                 and to be no larger size than src {:?}; narrow the index",
-                index.sizes(),
-                self.sizes(),
-                src.sizes()
-            );
-        }
-        let at = checked("scatter_add", "", &at, axis, x.sizes()[axis]);
-        let cut = |values: Tensor, (dim, &size): (usize, &usize)| values.slice_to(dim, 0, size, 1);
-        let values = at.sizes().iter().enumerate().fold(values, cut);
+        let Places { x, at, values, axis } = Places::new("scatter_add", self, dim, index, src);
         let out = dispatch_number!("scatter_add", x.dtype(), T => {
             let strides = crate::shape::row_major(x.sizes());
             let buffer = build::<T>(x.numel(), |out| {

@@ -289,32 +289,7 @@ impl Tensor {
             if accumulate { view.add_(&values) } else { view.copy_(&values) };
             return self.clone();
         }
-        view.replace_("index_put_", |view| {
-            // Each element of the target takes the value whose number it finds, or keeps its own.
-            let (shape, plan) = {
-                let (result, plan) = view.detach().advanced(&advanced);
-                (result.layout().shape.clone(), plan)
-            };
-            if plan.rows.is_empty() {
-                return view.clone();
-            }
-            let flat_values = plan.to_rows(&values.expand(&shape[..]));
-            if accumulate {
-                let rows = Tensor::from(plan.rows.iter().map(|&row| row as i64).collect::<Vec<_>>());
-                let sums = plan.to_matrix(view).index_add(0, &rows, &flat_values);
-                return plan.restore(&sums, view.sizes());
-            }
-            let mut source = vec![-1i64; plan.height];
-            for (number, &row) in plan.rows.iter().enumerate() {
-                source[row] = number as i64;
-            }
-            let kept: Vec<bool> = source.iter().map(|&number| number < 0).collect();
-            let taken: Vec<usize> = source.iter().map(|&number| number.max(0) as usize).collect();
-            let kept = Tensor::from(kept).unsqueeze(1);
-            let replaced = take_rows(&flat_values, &Arc::new(taken));
-            let merged = Tensor::where_(&kept, plan.to_matrix(view), replaced);
-            plan.restore(&merged, view.sizes())
-        });
+        view.replace_("index_put_", |view| view.put(&advanced, &values, accumulate));
         self.clone()
     }
 

@@ -1,8 +1,8 @@
 //! Products with logarithms, and logarithms of sums of exponentials, of two tensors.
 
 use super::function::{PairFunction, Slope, operands};
-use crate::op::{Operand, promoted};
 use crate::Tensor;
+use crate::op::{Operand, promoted};
 use std::f64::consts::LN_2;
 
 static XLOGY: PairFunction = PairFunction {
@@ -38,10 +38,7 @@ static LOGADDEXP: PairFunction = PairFunction {
         _ => larger(a, b) + (-(a - b).abs()).exp().ln_1p(),
     },
     integers: None,
-    derivatives: [
-        Slope::Of(|grad, a, b| grad * (a - b).sigmoid()),
-        Slope::Of(|grad, a, b| grad * (b - a).sigmoid()),
-    ],
+    derivatives: [Slope::Of(|grad, a, b| grad * (a - b).sigmoid()), Slope::Of(|grad, a, b| grad * (b - a).sigmoid())],
 };
 
 static LOGADDEXP2: PairFunction = PairFunction {

@@ -19,19 +19,13 @@ static NAN_TO_NUM: Function = Function {
 static HYPOT: PairFunction = PairFunction {
     value: f64::hypot,
     integers: None,
-    derivatives: [
-        Slope::Of(|grad, a, b| grad * (a / a.hypot(b))),
-        Slope::Of(|grad, a, b| grad * (b / a.hypot(b))),
-    ],
+    derivatives: [Slope::Of(|grad, a, b| grad * (a / a.hypot(b))), Slope::Of(|grad, a, b| grad * (b / a.hypot(b)))],
 };
 
 static COPYSIGN: PairFunction = PairFunction {
     value: f64::copysign,
     integers: None,
-    derivatives: [
-        Slope::Of(|grad, a, b| grad * no_grad(|| (a.copysign(b) / a).masked_fill(&a.eq(0), 0))),
-        Slope::Zero,
-    ],
+    derivatives: [Slope::Of(|grad, a, b| grad * no_grad(|| (a.copysign(b) / a).masked_fill(&a.eq(0), 0))), Slope::Zero],
 };
 
 static HEAVISIDE: PairFunction = PairFunction {
@@ -72,10 +66,9 @@ impl Op for Lerp {
     fn samples() -> Vec<crate::op::Sample> {
         use crate::op::{Sample, spread};
         let mut samples = crate::op::binary_samples(|x| x[0].lerp(&x[1], &(&x[0] * &x[1])));
-        samples.push(Sample::new(
-            [spread(&[2, 1], -1.0, 1.0), spread(&[3], -1.0, 1.0), spread(&[], 0.0, 1.0)],
-            |x| x[0].lerp(&x[1], &x[2]),
-        ));
+        samples.push(Sample::new([spread(&[2, 1], -1.0, 1.0), spread(&[3], -1.0, 1.0), spread(&[], 0.0, 1.0)], |x| {
+            x[0].lerp(&x[1], &x[2])
+        }));
         samples
     }
 }
@@ -268,8 +261,7 @@ impl Tensor {
     #[track_caller]
     pub fn copysign<'a>(&self, other: impl Into<Operand<'a>>) -> Tensor {
         let other = other.into();
-        let node =
-            if matches!(other, Operand::Scalar(_)) { "CopysignBackward1" } else { "CopysignBackward0" };
+        let node = if matches!(other, Operand::Scalar(_)) { "CopysignBackward1" } else { "CopysignBackward0" };
         let (a, b) = operands(self, other);
         COPYSIGN.of("copysign", node, &a.to_floating(), &b.to_floating())
     }
@@ -343,10 +335,14 @@ impl Tensor {
                     let way = end - self;
                     Tensor::where_(&weight.abs().lt(0.5), self + &way * &*weight, end - &way * (1.0 - &*weight))
                 });
-                out.record(&[self, end, &weight], || Lerp, |_| match weight.requires_grad() {
-                    true => saves![&weight, self, end],
-                    false => saves![&weight],
-                })
+                out.record(
+                    &[self, end, &weight],
+                    || Lerp,
+                    |_| match weight.requires_grad() {
+                        true => saves![&weight, self, end],
+                        false => saves![&weight],
+                    },
+                )
             }
         }
     }
@@ -427,7 +423,9 @@ pub(super) fn samples_of_two() -> Vec<crate::op::Sample> {
     samples.extend(binary_samples(|x| x[0].heaviside(&(&x[1] * &x[1])) * &x[0]));
     samples.push(Sample::new([spread(&[2], 1.0, 2.0)], |x| Tensor::zeros_like(&x[0]).heaviside(&(&x[0] * &x[0]))));
     samples.extend(binary_samples(|x| x[0].addcmul(&x[1], &x[0], 1.0) + x[1].addcmul(&x[1], &x[0], -0.7)));
-    samples.extend(binary_samples(|x| x[0].addcdiv(&x[1], &(&x[0] + 3.0), 1.0) + x[1].addcdiv(&x[1], &(&x[0] + 3.0), -0.7)));
+    samples.extend(binary_samples(|x| {
+        x[0].addcdiv(&x[1], &(&x[0] + 3.0), 1.0) + x[1].addcdiv(&x[1], &(&x[0] + 3.0), -0.7)
+    }));
     samples.extend(binary_samples(|x| (&x[0] + 2.5).float_power(&x[1])));
     samples
 }

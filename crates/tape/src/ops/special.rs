@@ -197,12 +197,15 @@ impl Tensor {
                 };
                 (x / (1.0 - x)).ln()
             },
-            derivative: Derivative { node: "LogitBackward0", gradient: |grad, x, &[low, high, beyond]| {
-                let (low, high) = if beyond.is_nan() { (0.0, 1.0) } else { (low, high) };
-                let outside = x.lt(low).logical_or(&x.gt(high));
-                // A sum with 0 has no negative zero: the gradient is infinite at -0, too.
-                (grad / (x * (1.0 - x) + 0.0)).masked_fill(&outside, beyond)
-            } },
+            derivative: Derivative {
+                node: "LogitBackward0",
+                gradient: |grad, x, &[low, high, beyond]| {
+                    let (low, high) = if beyond.is_nan() { (0.0, 1.0) } else { (low, high) };
+                    let outside = x.lt(low).logical_or(&x.gt(high));
+                    // A sum with 0 has no negative zero: the gradient is infinite at -0, too.
+                    (grad / (x * (1.0 - x) + 0.0)).masked_fill(&outside, beyond)
+                },
+            },
         };
         let parameters = match eps.into() {
             Some(eps) => [eps, 1.0 - eps, 0.0],

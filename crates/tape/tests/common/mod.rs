@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod functions;
+
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use tape::{DType, Tensor};

@@ -15,12 +15,7 @@ const STEPS: usize = 60;
 /// # Errors
 /// If the elements are not finite, or (which rounding would have to conspire for) the iteration fails: the number
 /// of eigenvalues found.
-pub(crate) fn symmetric(
-    a: &mut [f64],
-    n: usize,
-    values: &mut [f64],
-    vectors: Option<&mut [f64]>,
-) -> Result<(), usize> {
+pub(crate) fn symmetric(a: &mut [f64], n: usize, values: &mut [f64], vectors: Option<&mut [f64]>) -> Result<(), usize> {
     if n == 0 {
         return Ok(());
     }
@@ -145,7 +140,7 @@ fn ql_step(d: &mut [f64], e: &mut [f64], l: usize, m: usize, basis: &mut Option<
         d[i + 1] = g_before + p;
         g = cos * t - b;
         if let Some(basis) = basis {
-            basis.rotate(i, i + 1, cos, -sin);
+            basis.rotate(i + 1, i, cos, sin);
         }
     }
     d[l] -= p;

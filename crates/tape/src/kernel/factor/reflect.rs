@@ -120,9 +120,12 @@ impl Kernel for Reflect<'_> {
                 }
             }
             for (column, &v) in columns.iter_mut().zip(vector) {
-                for (x, &sum) in column.iter_mut().zip(&sums) {
+                // A copy: in place, LLVM would vectorise over the columns, with gathers.
+                let mut reflected = *column;
+                for (x, &sum) in reflected.iter_mut().zip(&sums) {
                     *x = (-sum).mul_add(v, *x);
                 }
+                *column = reflected;
             }
         }
     }
@@ -139,15 +142,24 @@ impl Kernel for Rotate<'_> {
     #[inline(always)]
     fn run(self) {
         let (columns, _) = self.tile.as_chunks_mut::<LANES>();
+        let Some(first) = self.rotations.first() else { return };
+        // Rotations come in chains, (i, j), (j, k), ..: the column that the next one needs stays in registers.
+        let mut held = first.i;
+        let mut x = columns[held];
         for &Rotation { i, j, cos, sin } in self.rotations {
-            let (mut a, mut b) = (columns[i], columns[j]);
-            for (a, b) in a.iter_mut().zip(&mut b) {
-                let (x, y) = (*a, *b);
-                *a = cos.mul_add(x, sin * y);
-                *b = cos.mul_add(y, -sin * x);
+            if i != held {
+                columns[held] = x;
+                x = columns[i];
             }
-            columns[i] = a;
-            columns[j] = b;
+            let mut y = columns[j];
+            for (x, y) in x.iter_mut().zip(&mut y) {
+                let (before, beside) = (*x, *y);
+                *x = cos.mul_add(before, sin * beside);
+                *y = cos.mul_add(beside, -sin * before);
+            }
+            columns[i] = x;
+            (held, x) = (j, y);
         }
+        columns[held] = x;
     }
 }

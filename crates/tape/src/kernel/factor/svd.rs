@@ -212,7 +212,7 @@ impl Bidiagonal<'_> {
                 f = -sin * self.e[j - 1];
                 self.e[j - 1] *= cos;
             }
-            self.rotate_right(j, end - 1, cos, sin);
+            self.rotate_right(end - 1, j, cos, -sin);
         }
     }
 
@@ -227,7 +227,7 @@ impl Bidiagonal<'_> {
                 f = -sin * self.e[j];
                 self.e[j] *= cos;
             }
-            self.rotate_left(j, zero, cos, sin);
+            self.rotate_left(zero, j, cos, -sin);
         }
     }
 
