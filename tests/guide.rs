@@ -29,8 +29,21 @@ fn public_functions(folder: &Path) -> Vec<(String, String)> {
 
 /// Public, but not operations on values: builders, iterators, options.
 const NOT_OPERATIONS: &[&str] = &[
-    "new", "stride", "padding", "padding_same", "dilation", "groups", "output_padding", "ceil_mode",
-    "count_include_pad", "size", "scale", "mode", "align_corners", "padding_mode", "unchanged",
+    "new",
+    "stride",
+    "padding",
+    "padding_same",
+    "dilation",
+    "groups",
+    "output_padding",
+    "ceil_mode",
+    "count_include_pad",
+    "size",
+    "scale",
+    "mode",
+    "align_corners",
+    "padding_mode",
+    "unchanged",
 ];
 
 #[test]

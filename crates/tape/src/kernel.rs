@@ -2,6 +2,7 @@
 //! row-major output slice.
 
 pub(crate) mod axis;
+pub(crate) mod convolution;
 pub(crate) mod copy;
 pub(crate) mod distance;
 #[cfg(feature = "linalg")]
@@ -11,15 +12,19 @@ pub(crate) mod loss;
 pub(crate) mod map;
 pub(crate) mod matmul;
 pub(crate) mod moments;
+pub(crate) mod normalization;
 pub(crate) mod parallel;
+pub(crate) mod pool;
 pub(crate) mod rearrange;
 pub(crate) mod reduce;
+pub(crate) mod resample;
 pub(crate) mod rows;
 pub(crate) mod scan;
 pub(crate) mod simd;
 pub(crate) mod softmax;
 pub(crate) mod sort;
 pub(crate) mod vmath;
+pub(crate) mod window;
 
 /// A read-only strided view of a slice: `data[0]` is the first element, `strides` count elements.
 /// A stride of zero repeats one element (broadcasting); strides are never negative.

@@ -41,21 +41,28 @@ operations! {
     addmm: Addmm;
     arithmetic: Add AddScalar Sub SubScalarFrom Mul MulScalar Div DivScalar Neg Reciprocal;
     arrange: ;
+    attention: ;
     bitwise: ;
     bound: Clamp ClampTensors ClampMin ClampMax Maximum Minimum Fmax Fmin;
     cast: Cast Copy;
     compare: ;
+    convolution: Convolve ConvolveInput ConvolveWeight;
     diagonal: Diagonal DiagonalEmbed;
     distance: Cdist;
+    dropout: ;
     einsum: ;
     elementary: Exp Exp2 Expm1 Log Log2 Log10 Log1p Sqrt Rsqrt Sigmoid LogSigmoid Erf Erfc Softplus;
+    embedding: ;
     extremum: Extreme ExtremeOver ExtremeAlong;
+    fold: LowerWindows FoldColumns;
     function: OfElement OfPair;
     gather: Gather ScatterAdd IndexSelect IndexAdd;
+    grid: ;
     history: AsStrided AsStridedBackward StridedScatter;
     hyperbolic: ;
     in_place: ;
     index: TakeRows PutRows;
+    interpolate: ;
     join: Cat Stack;
     #[cfg(feature = "linalg")]
     linalg: Cholesky Cofactor Det Eigh MatrixExp Pinv Qr SlogDet Solve SolveTriangular Svd;
@@ -65,9 +72,11 @@ operations! {
     loss: CrossEntropy NllLoss MseLoss;
     matmul: Dot MatMul;
     norm: Norm;
+    normalization: Normalize;
     pad: ;
     piecewise: Relu Abs Sign Floor Ceil Round Trunc;
     pointwise: LerpNumber Lerp;
+    pool: MaxPool;
     power: PowScalar Pow ScalarPow;
     product: Prod;
     products: ;
@@ -76,6 +85,7 @@ operations! {
     reduced: ;
     remainder: ;
     replace: ;
+    resample: Resample;
     scan: Cumsum Cumprod Logcumsumexp Recurrence;
     scatter: Scatter ScatterReduce;
     search: ;

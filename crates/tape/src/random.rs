@@ -23,6 +23,7 @@
 //! f64 normal numbers use the system's `log`, `cos` and `sin` (torch does too), so they repeat torch's bits
 //! where that is the GNU C library, and may differ from them in the last place elsewhere.
 
+mod bernoulli;
 mod box_muller_f32;
 mod distribution;
 mod generator;
@@ -33,6 +34,7 @@ mod source;
 mod tensor;
 mod uniform;
 
+pub(crate) use bernoulli::bernoulli_like;
 pub use generator::{Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state};
 pub use integer::{fill_randint, randperm};
 pub use normal::{fill_normal_f32, fill_normal_f64, fill_normal_serial_f32, fill_normal_serial_f64};

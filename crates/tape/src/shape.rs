@@ -106,7 +106,7 @@ pub struct Shape(pub(crate) Dims);
 
 impl fmt::Debug for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        fmt::Debug::fmt(&self[..], f)
     }
 }
 

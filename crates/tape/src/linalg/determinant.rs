@@ -5,7 +5,7 @@ use super::matrix::{check_square, diagonal, diagonal_matrix, identity, mask, tra
 use super::solve::solve_with;
 use super::svd::svd;
 use crate::autograd::{Gradients, Op, Rule, Saved, gradients, saves};
-use crate::{Tensor, no_grad};
+use crate::{Tensor, is_grad_enabled, no_grad};
 use std::sync::Arc;
 
 /// The determinant.
@@ -24,10 +24,11 @@ impl Op for Det {
         "LinalgDetBackward0"
     }
 
-    /// `grad` times the cofactors: `det(A) A^-T`, or where `A` is (nearly) singular from its singular values.
+    /// `grad` times the cofactors: `det(A) A^-T`, or where `A` is singular from its singular values. Near a singular
+    /// matrix the first form is still accurate, but its own derivative is a difference of large numbers.
     fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
         let (a, det) = (rule.saved(0), rule.saved(1));
-        gradients![rule; if self.factors.nearly_singular() {
+        gradients![rule; if self.factors.singular().is_some() || (is_grad_enabled() && self.factors.nearly_singular()) {
             grad.unsqueeze(-1).unsqueeze(-1) * cofactor(a)
         } else {
             let scale = (grad * det).unsqueeze(-1).unsqueeze(-1) * identity(a);

@@ -13,16 +13,13 @@ impl Op for Pinv {
         "LinalgPinvBackward0"
     }
 
-    /// With `P` the pseudo-inverse and `G = grad^T`:
-    /// `-(P G P)^T + (I - A P)^T (P G)^T .. `, the transpose of G. H. Golub, V. Pereyra, "The differentiation of
-    /// pseudo-inverses and nonlinear least squares problems whose variables separate" (1973), equation 4.12:
-    /// `dP = -P dA P + P P^T dA^T (I - A P) + (I - P A) dA^T P^T P`.
+    /// The transpose of `dP = -P dA P + P P^T dA^T (I - A P) + (I - P A) dA^T P^T P`: G. H. Golub, V. Pereyra, "The
+    /// differentiation of pseudo-inverses and nonlinear least squares problems whose variables separate" (1973), 4.12.
     fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
         let (a, p) = (rule.saved(0), rule.saved(1));
         gradients![rule; {
             let (pt, gt) = (transpose(p), transpose(grad));
             let first = pt.matmul(grad).matmul(&pt);
-            // grad is [n, m] like P; each term of dP is paired with it.
             let second = gt.matmul(p).matmul(&pt);
             let second = &second - a.matmul(p).matmul(&second);
             let third = pt.matmul(p).matmul(&gt);

@@ -107,6 +107,8 @@ pub fn solve(a: &Tensor, b: &Tensor) -> Result<Tensor, Error> {
             b.sizes()
         );
     }
+    // Shapes are refused before values.
+    common_batch(OP, a, &matrix);
     let factors = Arc::new(Factors::of(a));
     if let Some((index, _)) = factors.singular() {
         return Err(Error::SingularSystem { batch: batch_index(a, index) });

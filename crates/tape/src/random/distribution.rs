@@ -1,8 +1,10 @@
 //! What is drawn, checked and laid out as torch does it.
 
 use super::Source;
+use super::bernoulli::fill_bernoulli;
 use super::{fill_normal_f32, fill_normal_f64, fill_normal_serial_f32, fill_normal_serial_f64};
 use super::{fill_uniform_range_f32, fill_uniform_range_f64};
+use crate::dtype::dispatch;
 use crate::storage::build;
 use crate::{DType, Shape, Tensor};
 
@@ -10,6 +12,7 @@ use crate::{DType, Shape, Tensor};
 pub(super) enum Distribution {
     Uniform { from: f64, to: f64 },
     Normal { mean: f64, std: f64 },
+    Bernoulli { p: f64 },
 }
 
 impl Distribution {
@@ -46,6 +49,12 @@ impl Distribution {
         Distribution::Normal { mean, std }
     }
 
+    #[track_caller]
+    pub(super) fn bernoulli(op: &str, p: f64) -> Self {
+        assert!((0.0..=1.0).contains(&p), "{op}: bernoulli_ expects p to be in [0, 1], but got p={p}");
+        Distribution::Bernoulli { p }
+    }
+
     /// A new tensor. `blocks` says whether normal numbers may be drawn in blocks.
     pub(super) fn sample<S: Source + ?Sized>(
         &self,
@@ -56,6 +65,9 @@ impl Distribution {
     ) -> Tensor {
         let len = shape.iter().product();
         let buffer = match (dtype, self) {
+            (_, &Distribution::Bernoulli { p }) => {
+                dispatch!(dtype, T => build::<T>(len, |out| fill_bernoulli(source, p, out)))
+            }
             (DType::F32, &Distribution::Uniform { from, to }) => {
                 build(len, |out| fill_uniform_range_f32(source, from as f32, to as f32, out))
             }

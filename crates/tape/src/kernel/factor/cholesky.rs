@@ -66,8 +66,8 @@ impl<T: Float> Kernel for Base<'_, T> {
         let mut column = [T::ZERO; BASE];
         for k in 0..n {
             let pivot = a[k * stride + k];
-            // Not `pivot <= 0`: NaN is no positive number either.
-            if !(pivot > T::ZERO) {
+            // NaN is no positive number either.
+            if pivot <= T::ZERO || pivot.is_nan() {
                 return k + 1;
             }
             let root = pivot.sqrt();
