@@ -70,16 +70,20 @@ fn public_functions(folder: &str) -> Vec<(PathBuf, String)> {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
     for file in sources(&crates.join(folder)) {
         let text = std::fs::read_to_string(&file).unwrap();
-        let mut in_macro_call = false;
+        // Where the line stands: in `impl Tensor`, in a call of a declaring macro such as `elementary! {`, or at
+        // the top level.
+        let (mut of_tensor, mut in_macro_call) = (false, false);
         for line in text.lines() {
             if line.starts_with("mod tests") {
                 break;
             }
-            // A call of a declaring macro at the top level: `elementary! {`.
-            if !line.starts_with([' ', '/', '#', '}']) {
+            let top_level = !line.starts_with([' ', '/', '#', '}']) && !line.is_empty();
+            if top_level {
+                of_tensor = line.starts_with("impl Tensor ");
                 in_macro_call = line.ends_with("! {") && !line.starts_with("macro_rules!");
             }
-            let declared = line.trim_start().strip_prefix("pub fn ");
+            let counted = top_level || of_tensor;
+            let declared = line.trim_start().strip_prefix("pub fn ").filter(|_| counted);
             let by_macro = in_macro_call.then(|| declared_by_macro(line)).flatten();
             let name = declared.or(by_macro).map(identifier).filter(|name| !name.is_empty());
             found.extend(name.map(|name| (file.clone(), name.to_string())));
