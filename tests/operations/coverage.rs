@@ -20,6 +20,8 @@ const WITHOUT_CASES: &[(&str, &str)] = &[
     ("read_into", "reads, computes nothing; tested beside its definition"),
     ("write_from", "writes from a slice, which torch does not have"),
     ("add_scaled", "adds a slice, which torch does not have"),
+    ("linalg.inverse", "torch's other name of linalg.inv"),
+    ("linalg.pinverse", "torch's other name of linalg.pinv"),
 ];
 
 #[test]

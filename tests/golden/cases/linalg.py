@@ -40,11 +40,11 @@ cases("cholesky", L.cholesky, ("plain", positive), ("batches", definite(2, 2, 2)
 
 cases(
     "cholesky_solve",
-    lambda b, factor, u: torch.cholesky_solve(b, factor, upper=u),
+    lambda b, factor, u: torch.cholesky_solve(b, torch.triu(factor) if u else torch.tril(factor), upper=u),
     ("lower", [w(3, 2), well(3, 3)], False),
     ("upper", [w(3, 2), well(3, 3)], True),
 )
-cases("cholesky_inverse", torch.cholesky_inverse, ("lower", well(3, 3)))
+cases("cholesky_inverse", lambda factor: torch.cholesky_inverse(torch.tril(factor)), ("lower", well(3, 3)))
 cases(
     "solve",
     L.solve,
