@@ -5,7 +5,7 @@
     python tests/golden/operations.py            # rewrites operations.json.gz
     python tests/golden/operations.py --out DIR  # the same file elsewhere
 
-The file is a list of cases, one per line, as cases/*.py declare them by section:
+`written_with` says what the file was made by. Its cases, one per line, are declared by section in cases/*.py:
     name       operation and label
     op         the method of Tensor, with `linalg.` or `functional.` before it where it is a function there
     d3         the row of the table of special points that the case belongs to
@@ -25,6 +25,7 @@ import argparse
 import gzip
 import json
 import pathlib
+import platform
 import sys
 import warnings
 
@@ -55,6 +56,7 @@ def main():
         parser.error(f"the goldens are those of torch 2.8.0, this is {torch.__version__}")
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
+    core.complete()
     rows = [core.evaluate(case) for case in core.CASES]
     names = [row["name"] for row in rows]
     twice = {name for name in names if names.count(name) > 1}
@@ -62,7 +64,15 @@ def main():
     if twice or unused:
         sys.exit(f"cases named twice: {sorted(twice)}; operations without a case: {sorted(unused)}")
     lines = ",\n".join(json.dumps(row, separators=(",", ":"), allow_nan=False) for row in rows)
-    packed = gzip.compress(f'{{"cases": [\n{lines}\n]}}\n'.encode(), compresslevel=9, mtime=0)
+    written_with = json.dumps(
+        {
+            "torch": torch.__version__,
+            "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+            "ATen CPU capability": torch.backends.cpu.get_cpu_capability(),
+        }
+    )
+    file = f'{{"written_with": {written_with},\n"cases": [\n{lines}\n]}}\n'
+    packed = gzip.compress(file.encode(), compresslevel=9, mtime=0)
     (args.out / "operations.json.gz").write_bytes(packed)
     print(f"{len(rows)} cases of {len(core.OPERATIONS)} operations, {len(packed)} bytes")
 

@@ -95,8 +95,7 @@ fn sampling(c: &Call) -> GridSample {
     GridSample {
         mode: match c.text(0) {
             "nearest" => GridMode::Nearest,
-            "bilinear" => GridMode::Bilinear,
-            _ => GridMode::Bicubic,
+            _ => GridMode::Bilinear,
         },
         padding_mode: match c.text(1) {
             "border" => GridPadding::Border,

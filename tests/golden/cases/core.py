@@ -99,6 +99,30 @@ def cases(name, function, *rows):
         case(name, label, inputs, *args, **options)
 
 
+def complete():
+    """Gives every operation a case in single precision and one with a strided input, where it has none: its first
+    case with a floating-point input, converted."""
+    for op in OPERATIONS:
+        own = [c for c in CASES if c["op"] == op]
+        start = next((c for c in own if any(x.plain.dtype == F64 for x in c["inputs"])), None)
+        if start is None:
+            continue
+        inputs = [x for c in own for x in c["inputs"]]
+        if not any(x.plain.dtype == F32 for x in inputs):
+            single = [
+                Input(x.plain.float(), x.grad, x.layout) if x.plain.dtype == F64 else x for x in start["inputs"]
+            ]
+            CASES.append({**start, "label": "single_precision", "inputs": single, "d3": None})
+        if not any(x.layout for x in inputs) and op not in NEEDS_DENSE:
+            layouts = ("", "sliced", "transposed")
+            laid = [Input(x.plain, x.grad, layouts[min(x.plain.dim(), 2)]) for x in start["inputs"]]
+            CASES.append({**start, "label": "laid_out", "inputs": laid, "d3": None})
+
+
+# torch itself refuses strided inputs here.
+NEEDS_DENSE = ("view", "kron")
+
+
 def optional(args, k):
     return args[k] if len(args) > k else None
 
