@@ -27,8 +27,8 @@ operations! {
         _ => c.x(0).clamp(c.some(0), c.some(1)),
     };
     "where_" => |c| Tensor::where_(c.x(0), c.x(1), c.x(2));
-    "where_sqrt" => |c| Tensor::where_(&c.x(0).gt(0), c.x(0).sqrt(), 0 * c.x(0));
-    "where_reciprocal" => |c| Tensor::where_(&c.x(0).eq(0), 0 * c.x(0), 1 / c.x(0));
+    "where_sqrt" => |c| Tensor::where_(&c.x(0).gt(0), c.x(0).sqrt(), c.x(0).mul(0));
+    "where_reciprocal" => |c| Tensor::where_(&c.x(0).eq(0), c.x(0).mul(0), 1 / c.x(0));
     "masked_fill" => |c| c.x(0).masked_fill(c.x(1), c.operand_at(2, 0));
     "sum_dim" => |c| c.x(0).sum_dim(c.ints(0), c.flag(1));
     "mean_dim" => |c| c.x(0).mean_dim(c.ints(0), c.flag(1));

@@ -63,7 +63,7 @@ fn public_functions(folder: &str) -> Vec<(PathBuf, String)> {
     let mut found = vec![];
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
     for file in sources(&crates.join(folder)) {
-        let text = std::fs::read_to_string(&file).unwrap();
+        let text = std::fs::read_to_string(&file).expect("a readable source");
         // Where the line stands: in `impl Tensor`, in a call of a declaring macro such as `elementary! {`, or at
         // the top level.
         let (mut of_tensor, mut in_macro_call) = (false, false);
@@ -108,5 +108,5 @@ fn sources(path: &Path) -> Vec<PathBuf> {
         return is_source.then(|| path.to_path_buf()).into_iter().collect();
     }
     let entries = std::fs::read_dir(path).into_iter().flatten();
-    entries.flat_map(|entry| sources(&entry.unwrap().path())).collect()
+    entries.flat_map(|entry| sources(&entry.expect("a readable folder").path())).collect()
 }

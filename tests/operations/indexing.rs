@@ -1,7 +1,6 @@
 //! Scattering, writing by index, classes.
 
 use crate::registry::Call;
-use wolfe::prelude::*;
 use wolfe::tape::Reduce;
 
 operations! {

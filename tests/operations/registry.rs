@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 use wolfe::prelude::*;
-use wolfe::tape::{Index, Operand};
+use wolfe::tape::{Error, Index, Operand};
 
 /// An operation: its name in the file, and the call.
 pub type Entry = (&'static str, fn(&Call) -> Vec<Tensor>);
@@ -155,7 +155,7 @@ impl Call {
 /// Calls with a list of index entries as the tuple that indexing takes.
 macro_rules! with_index {
     ($entries:expr, |$index:ident| $call:expr) => {
-        match <[wolfe::tape::Index; 4]>::try_from($entries) {
+        match crate::registry::four($entries) {
             Ok([a, b, c, d]) => {
                 let $index = (a, b, c, d);
                 $call
@@ -177,6 +177,11 @@ macro_rules! with_index {
             },
         }
     };
+}
+
+/// An index of four entries, or one of another length as it is.
+pub fn four(entries: Vec<Index>) -> Result<[Index; 4], Vec<Index>> {
+    entries.try_into()
 }
 
 /// What a call returns, as a list of tensors.
@@ -207,6 +212,12 @@ impl Outputs for (Tensor, Tensor, Tensor) {
 impl Outputs for bool {
     fn list(self) -> Vec<Tensor> {
         vec![Tensor::from(self)]
+    }
+}
+
+impl<T: Outputs> Outputs for Result<T, Error> {
+    fn list(self) -> Vec<Tensor> {
+        self.unwrap_or_else(|e| panic!("{e}")).list()
     }
 }
 

@@ -3,7 +3,6 @@
 use crate::case::{Case, cases};
 use crate::registry::Call;
 use crate::{SECTIONS, different};
-use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wolfe::prelude::*;
 
@@ -11,29 +10,33 @@ use wolfe::prelude::*;
 pub fn replay(section: &str) {
     let (_, modules) = SECTIONS.iter().find(|(name, _)| *name == section).expect("a section of the list");
     let find = |name: &str| modules.iter().copied().flatten().find(|(entry, _)| *entry == name);
-    let mut failures = String::new();
-    let (mut count, mut failed) = (0, 0);
+    let (mut failures, mut count, mut failed) = (vec![], 0, 0);
     for case in cases().filter(|case| case.section() == section) {
-        count += 1;
-        let Some((_, call)) = find(case.operation()) else {
-            writeln!(failures, "{}: no such operation in this module", case.name()).unwrap();
-            failed += 1;
-            continue;
+        let problems = match find(case.operation()) {
+            Some((_, call)) => unlisted(case, problems(case, *call)),
+            None => vec!["no such operation in this module".into()],
         };
-        let outcome = catch_unwind(AssertUnwindSafe(|| check(case, *call)));
-        let problems = outcome.unwrap_or_else(|payload| vec![format!("panicked: {}", message(&*payload))]);
-        let stale = different::of_case(case.name()).filter(|what| !problems.iter().any(|p| p.starts_with(what)));
-        let stale: Vec<_> =
-            stale.map(|what| format!("the {what} is listed as different from torch's, but is not")).collect();
-        let news = problems.into_iter().filter(|problem| !different::is_listed(case.name(), problem));
-        let problems: Vec<_> = news.chain(stale).collect();
+        count += 1;
         failed += usize::from(!problems.is_empty());
-        for problem in problems {
-            writeln!(failures, "{}: {problem}", case.name()).unwrap();
-        }
+        failures.extend(problems.iter().map(|problem| format!("{}: {problem}", case.name())));
     }
     assert!(count > 0, "the file has no section {section}");
+    let failures = failures.join("\n");
     assert!(failures.is_empty(), "{failed} of {count} cases of {section} differ from torch:\n{failures}");
+}
+
+/// The problems that are not listed as deliberate, and what is listed without being one.
+fn unlisted(case: Case, problems: Vec<String>) -> Vec<String> {
+    let stale = different::of_case(case.name()).filter(|what| !problems.iter().any(|p| p.starts_with(what)));
+    let stale = stale.map(|what| format!("the {what} is listed as different from torch's, but is not"));
+    let stale: Vec<_> = stale.collect();
+    problems.into_iter().filter(|problem| !different::is_listed(case.name(), problem)).chain(stale).collect()
+}
+
+/// What is wrong with a case, a panic included.
+fn problems(case: Case, operation: fn(&Call) -> Vec<Tensor>) -> Vec<String> {
+    let outcome = catch_unwind(AssertUnwindSafe(|| check(case, operation)));
+    outcome.unwrap_or_else(|payload| vec![format!("panicked: {}", message(&*payload))])
 }
 
 fn message(payload: &(dyn std::any::Any + Send)) -> &str {
