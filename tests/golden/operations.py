@@ -45,6 +45,7 @@ from cases import (  # noqa: E402,F401
     reductions,
     windows,
 )
+from cases import extreme  # noqa: E402,F401  adds to the operations of all sections
 
 
 def main():
