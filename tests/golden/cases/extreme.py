@@ -60,6 +60,12 @@ case("linalg.slogdet", "empty", none(0, 0))
 case("functional.huber_loss", "empty", [none(0), none(0)], 1.0, "mean")
 case("functional.cross_entropy", "empty", [none(0, 3), i([])], {}, "mean")
 
+classes, ignored = w(2, 3), i([-100, -100])
+case("functional.nll_loss", "all_ignored", [classes, ignored], {}, "mean")
+case("functional.nll_loss", "all_ignored_sum", [classes, ignored], {}, "sum")
+case("functional.cross_entropy", "all_ignored_weight", [classes, ignored, w(3, low=0.5, grad=False)], {}, "mean")
+case("functional.cross_entropy", "all_ignored_smoothing", [classes, ignored], {"label_smoothing": 0.1}, "mean")
+
 # NaN and infinities
 
 odd = t([[1.0, NAN, 2.0], [INF, 1.0, -INF], [0.5, 2.0, 1.5]])
