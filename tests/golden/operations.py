@@ -31,6 +31,7 @@ import warnings
 
 import torch
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from cases import core  # noqa: E402
