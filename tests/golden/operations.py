@@ -18,7 +18,8 @@
     second     of q = sum_i sum(gradient_i^2); absent where torch cannot or where it was not asked
     signed_zero  zeros in the outputs must have torch's signs
 
-Numbers are the shortest decimals that name their doubles (or floats); infinities and NaN are strings.
+Numbers are the shortest decimals that name their doubles (or floats); infinities and NaN are strings. The last
+bits of LAPACK's results depend on where memory lies: two runs may differ there.
 """
 
 import argparse
