@@ -20,7 +20,15 @@ const WITHOUT_CASES: &[(&str, &str)] = &[
     ("read_into", "reads, computes nothing; tested beside its definition"),
     ("write_from", "writes from a slice, which torch does not have"),
     ("add_scaled", "adds a slice, which torch does not have"),
+    ("linalg.inverse", "torch's other name of linalg.inv"),
+    ("linalg.pinverse", "torch's other name of linalg.pinv"),
 ];
+
+#[test]
+fn every_section_is_replayed() {
+    let in_file: BTreeSet<_> = cases().map(|case| case.section()).collect();
+    assert_eq!(in_file, SECTIONS.iter().map(|(name, _)| *name).collect());
+}
 
 #[test]
 fn every_operation_of_the_file_has_an_entry() {

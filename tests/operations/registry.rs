@@ -98,6 +98,11 @@ impl Call {
         self.int(k) as isize
     }
 
+    /// Argument number `k` as a dimension, or none.
+    pub fn some_dim(&self, k: usize) -> Option<isize> {
+        self.argument(k).as_i64().map(|dim| dim as isize)
+    }
+
     /// Argument number `k` as a count.
     pub fn size(&self, k: usize) -> usize {
         usize::try_from(self.int(k)).expect("a count")
