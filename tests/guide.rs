@@ -44,6 +44,10 @@ const NOT_OPERATIONS: &[&str] = &[
     "align_corners",
     "padding_mode",
     "unchanged",
+    "of",
+    "record",
+    "shape",
+    "reduce",
 ];
 
 #[test]

@@ -84,9 +84,10 @@ impl L1Loss {
 }
 
 /// `d` kept within `-limit..=limit`. With it both losses below are products that have torch's derivatives
-/// everywhere: a choice between two formulas would let NaN leak out of the one not chosen.
+/// everywhere: a choice between two formulas would let NaN leak out of the one not chosen. At the limits and
+/// at NaN its slope is that of `hardtanh`, which is what torch's second derivatives have there.
 fn core(difference: &Tensor, limit: f64) -> Tensor {
-    difference.clamp(-limit, limit)
+    difference.hardtanh(-limit, limit)
 }
 
 impl SmoothL1Loss {

@@ -305,7 +305,7 @@ impl Convolution {
         let per_sample = windows / tile.samples.len();
         for (number, sample) in out.chunks_mut(self.sample_input()).enumerate() {
             let planes = &mut sample[position * plane..][..channels.len() * plane];
-            self.window.raise(&columns[number * per_sample..], windows, tile.rows.clone(), planes);
+            self.window.raise(&mut columns[number * per_sample..], windows, tile.rows.clone(), planes);
         }
     }
 

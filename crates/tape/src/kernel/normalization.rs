@@ -11,8 +11,8 @@ use crate::Float;
 /// Elements from which a second thread pays, and elements that one takes at a time.
 const PARALLEL: usize = 1 << 15;
 const GRAIN: usize = 1 << 12;
-/// Lanes of a sum.
-const LANES: usize = 16;
+/// Lanes of a sum: so many that the compiler makes a loop of them, which it then vectorises.
+const LANES: usize = 64;
 /// Most partial sums of the gradients of factors per position.
 const PARTIALS: usize = 8;
 
@@ -39,10 +39,54 @@ pub(crate) struct Moments<'a, T> {
     pub rstd: &'a [T],
 }
 
-/// Sums of a row, in lanes so that they vectorise.
+/// Sums over a row, or over rows of the same length, in lanes so that they vectorise.
 struct Sums<'a, T, F> {
-    rows: [&'a [T]; 2],
+    rows: [&'a [T]; 3],
     f: F,
+}
+
+/// What the elements of three rows at one position add to the sums.
+trait RowTerm<T> {
+    type Lanes: AsRows;
+
+    fn add(&self, row: [T; 3], sums: &mut Self::Lanes, lane: usize);
+}
+
+/// One or two rows of partial sums.
+trait AsRows: Copy {
+    const ZERO: Self;
+
+    /// The two sums; of one row, the second one is zero.
+    fn totals(self) -> [f64; 2];
+}
+
+/// The sum of all lanes, as a tree.
+#[inline(always)]
+fn total(mut lanes: [f64; LANES]) -> f64 {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for i in 0..half {
+            lanes[i] += lanes[i + half];
+        }
+        half /= 2;
+    }
+    lanes[0]
+}
+
+impl AsRows for [[f64; LANES]; 1] {
+    const ZERO: Self = [[0.0; LANES]; 1];
+    #[inline(always)]
+    fn totals(self) -> [f64; 2] {
+        [total(self[0]), 0.0]
+    }
+}
+
+impl AsRows for [[f64; LANES]; 2] {
+    const ZERO: Self = [[0.0; LANES]; 2];
+    #[inline(always)]
+    fn totals(self) -> [f64; 2] {
+        self.map(total)
+    }
 }
 
 impl<T: Float, F: RowTerm<T>> Kernel for Sums<'_, T, F> {
@@ -50,58 +94,69 @@ impl<T: Float, F: RowTerm<T>> Kernel for Sums<'_, T, F> {
 
     #[inline(always)]
     fn run(self) -> [f64; 2] {
-        let Sums { rows: [a, b], f } = self;
-        let mut lanes = [[0.0; LANES]; 2];
-        let ((blocks_a, rest_a), (blocks_b, rest_b)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-        for (block, (a, b)) in blocks_a.iter().zip(blocks_b).enumerate() {
+        let Sums { rows: [a, b, c], f } = self;
+        let mut lanes = F::Lanes::ZERO;
+        let ((a, rest_a), (b, rest_b), (c, rest_c)) =
+            (a.as_chunks::<LANES>(), b.as_chunks::<LANES>(), c.as_chunks::<LANES>());
+        for ((a, b), c) in a.iter().zip(b).zip(c) {
             for lane in 0..LANES {
-                let [x, y] = f.terms(block * LANES + lane, a[lane], b[lane]);
-                lanes[0][lane] += x;
-                lanes[1][lane] += y;
+                f.add([a[lane], b[lane], c[lane]], &mut lanes, lane);
             }
         }
-        let mut sums = lanes.map(|lanes| lanes.iter().sum::<f64>());
-        for (i, (&a, &b)) in rest_a.iter().zip(rest_b).enumerate() {
-            let [x, y] = f.terms(blocks_a.len() * LANES + i, a, b);
-            sums[0] += x;
-            sums[1] += y;
+        for (lane, ((&a, &b), &c)) in rest_a.iter().zip(rest_b).zip(rest_c).enumerate() {
+            f.add([a, b, c], &mut lanes, lane);
         }
-        sums
+        lanes.totals()
     }
 }
 
-/// The two numbers that element `i` of two rows adds to two sums.
-trait RowTerm<T> {
-    fn terms(&self, i: usize, a: T, b: T) -> [f64; 2];
+/// The elements.
+struct Elements;
+
+impl<T: Float> RowTerm<T> for Elements {
+    type Lanes = [[f64; LANES]; 1];
+    #[inline(always)]
+    fn add(&self, [x, ..]: [T; 3], sums: &mut Self::Lanes, lane: usize) {
+        sums[0][lane] += x.to_f64();
+    }
 }
 
-/// Deviations from a guess of the mean, and their squares.
+/// Deviations from the mean as it was rounded, and their squares.
 struct Deviations(f64);
 
 impl<T: Float> RowTerm<T> for Deviations {
+    type Lanes = [[f64; LANES]; 2];
     #[inline(always)]
-    fn terms(&self, _: usize, x: T, _: T) -> [f64; 2] {
+    fn add(&self, [x, ..]: [T; 3], sums: &mut Self::Lanes, lane: usize) {
         let deviation = x.to_f64() - self.0;
-        [deviation, deviation * deviation]
+        sums[0][lane] += deviation;
+        sums[1][lane] = deviation.mul_add(deviation, sums[1][lane]);
     }
 }
 
-/// The gradient, times a factor per position if there are factors, and its product with the standardised
-/// element.
-struct GradientTerms<'a, T> {
+/// The gradient (first row), and its product with the standardised element (second row).
+struct GradientTerms<T> {
     mean: T,
     rstd: T,
-    weight: Option<&'a [T]>,
 }
 
-impl<T: Float> RowTerm<T> for GradientTerms<'_, T> {
+impl<T: Float> RowTerm<T> for GradientTerms<T> {
+    type Lanes = [[f64; LANES]; 2];
     #[inline(always)]
-    fn terms(&self, i: usize, grad: T, x: T) -> [f64; 2] {
-        let grad = match self.weight {
-            Some(weight) => grad * weight[i],
-            None => grad,
-        };
-        [grad.to_f64(), (grad * ((x - self.mean) * self.rstd)).to_f64()]
+    fn add(&self, [grad, x, _]: [T; 3], sums: &mut Self::Lanes, lane: usize) {
+        sums[0][lane] += grad.to_f64();
+        sums[1][lane] += (grad * ((x - self.mean) * self.rstd)).to_f64();
+    }
+}
+
+/// As [`GradientTerms`], the gradient times a factor (third row).
+struct WeightedTerms<T>(GradientTerms<T>);
+
+impl<T: Float> RowTerm<T> for WeightedTerms<T> {
+    type Lanes = [[f64; LANES]; 2];
+    #[inline(always)]
+    fn add(&self, [grad, x, weight]: [T; 3], sums: &mut Self::Lanes, lane: usize) {
+        self.0.add([grad * weight, x, weight], sums, lane);
     }
 }
 
@@ -138,14 +193,13 @@ impl Groups {
         let mut moments = vec![0.0; 2 * self.groups];
         split(&mut moments, 2, self.numel(), &|first, out| {
             for (number, out) in out.chunks_exact_mut(2).enumerate() {
-                let sums = |guess: f64| {
-                    let sums =
-                        self.rows(x, first + number).map(|x| dispatch(Sums { rows: [x, x], f: Deviations(guess) }));
-                    sums.fold([0.0; 2], |[a, b], [c, d]| [a + c, b + d])
-                };
-                let mean = sums(0.0)[0] / count;
+                let add = |[a, b]: [f64; 2], [c, d]: [f64; 2]| [a + c, b + d];
+                let rows = || self.rows(x, first + number);
+                let [total, _] = rows().map(|x| dispatch(Sums { rows: [x; 3], f: Elements })).fold([0.0; 2], add);
+                let mean = total / count;
                 // The deviations' own mean is what rounding left of zero.
-                let [rest, squares] = sums(mean);
+                let f = || Deviations(mean);
+                let [rest, squares] = rows().map(|x| dispatch(Sums { rows: [x; 3], f: f() })).fold([0.0; 2], add);
                 out[0] = mean;
                 out[1] = (squares - rest * rest / count) / count;
             }
@@ -236,13 +290,15 @@ impl<T: Float> Derivative<'_, T> {
     /// The sums over one group of the gradient of the standardised elements (without a factor per group) and
     /// of its product with them.
     fn sums(&self, group: usize) -> [f64; 2] {
-        let weight = match self.affine {
-            Affine::PerInner => self.weight.map(|weight| &weight[..self.sizes.inner]),
-            Affine::PerGroup => None,
-        };
         let (mean, rstd) = (self.moments.mean[group], self.moments.rstd[group]);
+        let terms = || GradientTerms { mean, rstd };
         let rows = self.sizes.rows(self.grad, group).zip(self.sizes.rows(self.x, group));
-        let sums = rows.map(|(grad, x)| dispatch(Sums { rows: [grad, x], f: GradientTerms { mean, rstd, weight } }));
+        let sums = rows.map(|(grad, x)| match (self.affine, self.weight) {
+            (Affine::PerInner, Some(weight)) => {
+                dispatch(Sums { rows: [grad, x, &weight[..x.len()]], f: WeightedTerms(terms()) })
+            }
+            _ => dispatch(Sums { rows: [grad, x, x], f: terms() }),
+        });
         sums.fold([0.0; 2], |[a, b], [c, d]| [a + c, b + d])
     }
 

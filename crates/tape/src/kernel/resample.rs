@@ -69,14 +69,15 @@ pub(crate) fn resample<T: Float>(x: &[T], axis: Axis, taps: &Taps, out: &mut [T]
     let row = |number: usize, out: &mut [T]| {
         let plane = &x[number / outputs * len * inner..];
         let terms = taps.starts[number % outputs]..taps.starts[number % outputs + 1];
-        let Some(first) = terms.clone().next() else { return out.fill(T::ZERO) };
-        let source = |term: usize| &plane[taps.indices[term] * inner..][..inner];
-        for (out, &x) in out.iter_mut().zip(source(first)) {
-            *out = weights[first] * x;
+        let mut terms = taps.indices[terms.clone()].iter().zip(&weights[terms]);
+        let source = |index: usize| &plane[index * inner..][..inner];
+        let Some((&index, &weight)) = terms.next() else { return out.fill(T::ZERO) };
+        for (out, &x) in out.iter_mut().zip(source(index)) {
+            *out = weight * x;
         }
-        for term in first + 1..terms.end {
-            for (out, &x) in out.iter_mut().zip(source(term)) {
-                *out += weights[term] * x;
+        for (&index, &weight) in terms {
+            for (out, &x) in out.iter_mut().zip(source(index)) {
+                *out += weight * x;
             }
         }
     };

@@ -90,6 +90,22 @@ mod forms {
         }};
     }
 
+    /// `$function(x)` at the best instruction set, for functions that no loop inlines: at the baseline each of
+    /// their fused multiply-adds is a call. A type, not a closure, which would stay out of line at the baseline.
+    macro_rules! alone {
+        ($function:path, $x:expr) => {{
+            struct Alone(f64);
+            impl crate::kernel::simd::Kernel for Alone {
+                type Output = f64;
+                #[inline(always)]
+                fn run(self) -> f64 {
+                    $function(self.0)
+                }
+            }
+            crate::kernel::simd::dispatch(Alone($x))
+        }};
+    }
+
     /// `x` kept within `[low, high]`; NaN stays NaN (two selects, which become `vmaxps` and `vminps`).
     macro_rules! clamp {
         ($x:expr, $low:expr, $high:expr) => {{
@@ -111,28 +127,9 @@ mod pow;
 mod tests;
 mod trig;
 
-use super::simd::{Kernel, dispatch};
-
 pub(crate) use bessel::{i0, i1};
 pub(crate) use erf::{erfcx, erfinv};
 pub(crate) use gamma::polygamma;
-
-/// A function of one number, compiled for every instruction set: at the baseline each of its fused
-/// multiply-adds is a call.
-struct Alone<F>(f64, F);
-
-impl<F: Fn(f64) -> f64> Kernel for Alone<F> {
-    type Output = f64;
-    #[inline(always)]
-    fn run(self) -> f64 {
-        (self.1)(self.0)
-    }
-}
-
-/// `f(x)` at the best instruction set, for functions that no loop inlines.
-fn alone(x: f64, f: impl Fn(f64) -> f64) -> f64 {
-    dispatch(Alone(x, f))
-}
 
 /// The elementwise functions of a floating-point type.
 ///
@@ -241,7 +238,7 @@ macro_rules! vmath {
             #[inline(always)]
             fn lgamma(self) -> $t {
                 let $g = self;
-                alone($widen, gamma::lgamma) as $t
+                alone!(gamma::lgamma, $widen) as $t
             }
 
             #[inline(always)]

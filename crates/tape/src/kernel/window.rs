@@ -5,7 +5,8 @@
 //! of the output: for one place of a window, the elements that a row of windows sees there are a row of the
 //! input, possibly with steps, and zeros where the windows hang over the edge.
 
-use crate::Element;
+use super::simd::{Kernel, dispatch};
+use crate::{Element, Float};
 use std::ops::Range;
 
 /// Spatial dimensions of every window.
@@ -85,6 +86,7 @@ impl Window {
     }
 
     /// Calls `visit` with the number and the coordinates of every place of a window and its existing columns.
+    #[inline(always)]
     fn for_each_place(&self, mut visit: impl FnMut(usize, [usize; DIMS], Range<usize>)) {
         let [_, k1, k2] = self.kernel;
         for number in 0..self.places() {
@@ -93,49 +95,145 @@ impl Window {
         }
     }
 
+    /// Whether rows of windows that follow each other see rows of the input that follow each other in memory.
+    fn is_flat(&self) -> bool {
+        let flat = self.kernel[0] == 1 && self.input[0] == 1 && self.output[0] == 1;
+        flat && self.stride[1..] == [1, 1] && self.input[2] == self.output[2]
+    }
+
+    /// Of a flat window: the rows among `rows` that see existing rows at a place, and where in the input the
+    /// first existing element of the first of them is.
+    fn flat_rows(&self, rows: &Range<usize>, place: [usize; DIMS], inside: &Range<usize>) -> (Range<usize>, usize) {
+        let exist = self.inside(1, place[1]);
+        let (start, end) = (rows.start.max(exist.start), rows.end.min(exist.end));
+        if start >= end || inside.is_empty() {
+            return (rows.start..rows.start, 0);
+        }
+        let row = start + place[1] * self.dilation[1] - self.padding[1];
+        let column = inside.start + place[2] * self.dilation[2] - self.padding[2];
+        (start..end, row * self.input[2] + column)
+    }
+
     /// Writes the columns of the windows in `rows` of some planes: row `(plane, place)` of the matrix starts
     /// at a multiple of `pitch` and holds one element per window, zero where the window hangs over the edge.
     pub fn lower<T: Element>(&self, planes: &[T], rows: Range<usize>, columns: &mut [T], pitch: usize) {
-        let (width, step) = (self.output[2], self.stride[2]);
+        let len = rows.len() * self.output[2];
         for (number, plane) in planes.chunks_exact(self.plane().max(1)).enumerate() {
             self.for_each_place(|place, at, inside| {
-                let start = (number * self.places() + place) * pitch;
-                let columns = &mut columns[start..start + rows.len() * width];
-                for (row, out) in rows.clone().zip(columns.chunks_exact_mut(width)) {
-                    let Some(Row { from, inside }) = self.row(row, at, &inside) else {
-                        out.fill(T::default());
-                        continue;
-                    };
-                    out[..inside.start].fill(T::default());
-                    out[inside.end..].fill(T::default());
-                    let out = &mut out[inside];
-                    if step == 1 {
-                        out.copy_from_slice(&plane[from..from + out.len()]);
-                    } else {
-                        for (out, &x) in out.iter_mut().zip(plane[from..].iter().step_by(step)) {
-                            *out = x;
-                        }
-                    }
+                let columns = &mut columns[(number * self.places() + place) * pitch..][..len];
+                if self.is_flat() {
+                    self.lower_flat(plane, &rows, at, inside, columns);
+                } else {
+                    self.lower_rows(plane, &rows, at, inside, columns);
                 }
             });
         }
     }
 
-    /// Adds columns to the elements that the windows see: the adjoint of [`lower`](Window::lower).
-    pub fn raise<T: Element + std::ops::AddAssign>(
+    /// One place of a flat window: a single copy, in which what lies beyond the edges is then cleared.
+    fn lower_flat<T: Element>(
         &self,
-        columns: &[T],
-        pitch: usize,
-        rows: Range<usize>,
-        planes: &mut [T],
+        plane: &[T],
+        rows: &Range<usize>,
+        place: [usize; DIMS],
+        inside: Range<usize>,
+        columns: &mut [T],
+    ) {
+        let width = self.output[2];
+        let (exist, from) = self.flat_rows(rows, place, &inside);
+        let (before, rest) = columns.split_at_mut((exist.start - rows.start) * width);
+        let (block, behind) = rest.split_at_mut(exist.len() * width);
+        before.fill(T::default());
+        behind.fill(T::default());
+        if block.is_empty() {
+            return;
+        }
+        let len = block.len() - width + inside.len();
+        block[inside.start..inside.start + len].copy_from_slice(&plane[from..from + len]);
+        clear_edges(block, width, &inside);
+    }
+
+    /// One place of any window, row by row.
+    fn lower_rows<T: Element>(
+        &self,
+        plane: &[T],
+        rows: &Range<usize>,
+        place: [usize; DIMS],
+        inside: Range<usize>,
+        columns: &mut [T],
     ) {
         let (width, step) = (self.output[2], self.stride[2]);
-        for (number, plane) in planes.chunks_exact_mut(self.plane().max(1)).enumerate() {
-            self.for_each_place(|place, at, inside| {
-                let start = (number * self.places() + place) * pitch;
-                let columns = &columns[start..start + rows.len() * width];
+        for (row, out) in rows.clone().zip(columns.chunks_exact_mut(width)) {
+            let Some(Row { from, inside }) = self.row(row, place, &inside) else {
+                out.fill(T::default());
+                continue;
+            };
+            out[..inside.start].fill(T::default());
+            out[inside.end..].fill(T::default());
+            let out = &mut out[inside];
+            if step == 1 {
+                out.copy_from_slice(&plane[from..from + out.len()]);
+            } else {
+                for (out, &x) in out.iter_mut().zip(plane[from..].iter().step_by(step)) {
+                    *out = x;
+                }
+            }
+        }
+    }
+
+    /// Adds columns to the elements that the windows see: the adjoint of [`lower`](Window::lower). The columns
+    /// may lose what lies beyond the edges.
+    pub fn raise<T: Float>(&self, columns: &mut [T], pitch: usize, rows: Range<usize>, planes: &mut [T]) {
+        dispatch(Raise { window: self, columns, pitch, rows, planes });
+    }
+}
+
+/// Sets what lies before and behind the existing elements of every row to zero.
+#[inline(always)]
+fn clear_edges<T: Element>(block: &mut [T], width: usize, inside: &Range<usize>) {
+    if inside.len() < width {
+        for row in block.chunks_exact_mut(width) {
+            row[..inside.start].fill(T::default());
+            row[inside.end..].fill(T::default());
+        }
+    }
+}
+
+/// The loop of [`Window::raise`].
+struct Raise<'a, T> {
+    window: &'a Window,
+    columns: &'a mut [T],
+    pitch: usize,
+    rows: Range<usize>,
+    planes: &'a mut [T],
+}
+
+impl<T: Float> Kernel for Raise<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Raise { window, columns, pitch, rows, planes } = self;
+        let (width, step, flat) = (window.output[2], window.stride[2], window.is_flat());
+        for (number, plane) in planes.chunks_exact_mut(window.plane().max(1)).enumerate() {
+            window.for_each_place(|place, at, inside| {
+                let start = (number * window.places() + place) * pitch;
+                let columns = &mut columns[start..start + rows.len() * width];
+                if flat {
+                    let (exist, from) = window.flat_rows(&rows, at, &inside);
+                    let block = &mut columns[(exist.start - rows.start) * width..][..exist.len() * width];
+                    if block.is_empty() {
+                        return;
+                    }
+                    clear_edges(block, width, &inside);
+                    let len = block.len() - width + inside.len();
+                    for (x, &column) in plane[from..from + len].iter_mut().zip(&block[inside.start..]) {
+                        *x += column;
+                    }
+                    return;
+                }
                 for (row, column) in rows.clone().zip(columns.chunks_exact(width)) {
-                    let Some(Row { from, inside }) = self.row(row, at, &inside) else { continue };
+                    let Some(Row { from, inside }) = window.row(row, at, &inside) else { continue };
                     let column = &column[inside];
                     if step == 1 {
                         for (x, &column) in plane[from..from + column.len()].iter_mut().zip(column) {
@@ -190,6 +288,7 @@ mod tests {
         };
         vec![
             window([1, 5, 6], [1, 3, 3], [1, 1, 1], [0, 1, 1], [1, 1, 1]),
+            window([1, 6, 4], [1, 3, 5], [1, 1, 1], [0, 4, 4], [1, 2, 2]),
             window([1, 7, 5], [1, 2, 3], [1, 2, 3], [0, 0, 2], [1, 2, 1]),
             window([4, 3, 5], [3, 2, 3], [2, 1, 2], [1, 1, 4], [1, 1, 2]),
             window([1, 1, 9], [1, 1, 4], [1, 1, 2], [0, 0, 3], [1, 1, 2]),
@@ -215,7 +314,7 @@ mod tests {
             let columns = naive(&window, &planes);
             let other: Vec<f64> = (0..columns.len()).map(|i| ((i * 5 % 13) as f64) - 6.0).collect();
             let mut raised = vec![0.0; planes.len()];
-            window.raise(&other, window.count(), 0..window.rows(), &mut raised);
+            window.raise(&mut other.clone(), window.count(), 0..window.rows(), &mut raised);
             let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
             assert_eq!(dot(&raised, &planes), dot(&other, &columns), "{window:?}");
         }

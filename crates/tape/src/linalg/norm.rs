@@ -43,7 +43,7 @@ pub fn matrix_norm(a: &Tensor, norm: MatrixNorm) -> Tensor {
     check_matrix("linalg.matrix_norm", "A", a);
     let singular = || svdvals(a).unwrap_or_else(|_| (a * f64::NAN).sum_dim(-1, false).narrow(-1, 0, 1));
     match norm {
-        MatrixNorm::Fro => root(&a.square().sum_dim([-2, -1], false)),
+        MatrixNorm::Fro => a.norm_dim(2.0, [-2, -1], false),
         MatrixNorm::Nuc => singular().sum_dim(-1, false),
         MatrixNorm::One => a.abs().sum_dim(-2, false).amax(-1, false),
         MatrixNorm::NegOne => a.abs().sum_dim(-2, false).amin(-1, false),
@@ -52,12 +52,6 @@ pub fn matrix_norm(a: &Tensor, norm: MatrixNorm) -> Tensor {
         MatrixNorm::Two => singular().amax(-1, false),
         MatrixNorm::NegTwo => singular().amin(-1, false),
     }
-}
-
-/// The square root, with derivative zero at zero.
-fn root(x: &Tensor) -> Tensor {
-    let zero = x.eq(0);
-    Tensor::where_(&zero, 0, Tensor::where_(&zero, 1, x).sqrt())
 }
 
 /// The condition number: the largest singular value over the smallest, `[.., m, n]` to `[..]`. Infinite for singular

@@ -28,9 +28,8 @@ impl Op for Addmm {
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {
         use crate::op::{Sample, spread};
-        let inputs = |a: &[usize], b: &[usize], c: &[usize]| {
-            [spread(a, -1.0, 1.0), spread(b, -0.9, 0.9), spread(c, -0.8, 0.8)]
-        };
+        let inputs =
+            |a: &[usize], b: &[usize], c: &[usize]| [spread(a, -1.0, 1.0), spread(b, -0.9, 0.9), spread(c, -0.8, 0.8)];
         vec![
             Sample::new(inputs(&[2, 4], &[2, 3], &[3, 4]), |x| x[0].addmm(&x[1], &x[2], 0.5, -2)),
             Sample::new(inputs(&[4], &[3, 2], &[3, 4]), |x| x[0].addmm(&x[1].t(), &x[2], 1, 1).square()),
@@ -207,13 +206,7 @@ impl Tensor {
     /// # Panics
     /// If the shapes do not fit or the dtypes differ.
     #[track_caller]
-    pub fn addbmm(
-        &self,
-        batch1: &Tensor,
-        batch2: &Tensor,
-        beta: impl Into<f64>,
-        alpha: impl Into<f64>,
-    ) -> Tensor {
+    pub fn addbmm(&self, batch1: &Tensor, batch2: &Tensor, beta: impl Into<f64>, alpha: impl Into<f64>) -> Tensor {
         check_batches("addbmm", batch1, batch2);
         // The sum over the batch is one product with all columns side by side.
         let (count, k) = (batch1.sizes()[0], batch1.sizes()[2]);
@@ -235,13 +228,7 @@ impl Tensor {
     /// # Panics
     /// If the shapes do not fit or the dtypes differ.
     #[track_caller]
-    pub fn baddbmm(
-        &self,
-        batch1: &Tensor,
-        batch2: &Tensor,
-        beta: impl Into<f64>,
-        alpha: impl Into<f64>,
-    ) -> Tensor {
+    pub fn baddbmm(&self, batch1: &Tensor, batch2: &Tensor, beta: impl Into<f64>, alpha: impl Into<f64>) -> Tensor {
         check_batches("baddbmm", batch1, batch2);
         fused("baddbmm", "BaddbmmBackward0", self, [batch1, batch2], beta.into(), alpha.into())
     }
@@ -287,7 +274,10 @@ mod tests {
             close(&row.addbmm(&a, &b, -2, 2), &(a.matmul(&b).sum_dim(0, false) * 2.0 - &row * 2.0));
             let (column, v) = (spread(&[m], -1.0, 1.0), spread(&[k], -1.0, 1.0));
             close(&column.addmv(&a0, &v, 2, -1), &(&column * 2.0 - a0.matmul(&v)));
-            close(&whole.select(0, 0).addr(&column, &row, 2, 3), &(whole.select(0, 0) * 2.0 + column.outer(&row) * 3.0));
+            close(
+                &whole.select(0, 0).addr(&column, &row, 2, 3),
+                &(whole.select(0, 0) * 2.0 + column.outer(&row) * 3.0),
+            );
         }
     }
 
@@ -300,7 +290,8 @@ mod tests {
         out.sum().backward().unwrap();
         assert_eq!(nan.grad().unwrap().to_vec::<f64>(), [0.0; 4]);
         assert_eq!(nan.i(0).addmv(&a, &b.select(1, 0), 0, 1).to_vec::<f64>(), [3.0; 2]);
-        let empty = Tensor::ones([2, 2], DType::F32).addmm(&a.float().narrow(1, 0, 0), &b.float().narrow(0, 0, 0), 2, 1);
+        let empty =
+            Tensor::ones([2, 2], DType::F32).addmm(&a.float().narrow(1, 0, 0), &b.float().narrow(0, 0, 0), 2, 1);
         assert_eq!(empty.to_vec::<f32>(), [2.0; 4]);
     }
 

@@ -300,7 +300,8 @@ impl Tensor {
     pub fn sub<'a>(&self, other: impl Into<Operand<'a>>) -> Tensor {
         match other.into() {
             Operand::Tensor(other) if self.dtype() == other.dtype() => {
-                let out = dispatch_number!("sub", self.dtype(), T => zip_uniform::<T, _>("sub", self, &other, f::Minus));
+                let out =
+                    dispatch_number!("sub", self.dtype(), T => zip_uniform::<T, _>("sub", self, &other, f::Minus));
                 out.record(&[self, &other], || Sub, |_| saves![])
             }
             Operand::Tensor(other) => {
@@ -340,7 +341,8 @@ impl Tensor {
     pub fn mul<'a>(&self, other: impl Into<Operand<'a>>) -> Tensor {
         match other.into() {
             Operand::Tensor(other) if self.dtype() == other.dtype() => {
-                let out = dispatch_number!("mul", self.dtype(), T => zip_uniform::<T, _>("mul", self, &other, f::Times));
+                let out =
+                    dispatch_number!("mul", self.dtype(), T => zip_uniform::<T, _>("mul", self, &other, f::Times));
                 out.record(&[self, &other], || Mul, |_| save_factors(self, &other))
             }
             Operand::Tensor(other) => {
@@ -371,10 +373,14 @@ impl Tensor {
         match other.into() {
             Operand::Tensor(other) if self.dtype() == other.dtype() && self.dtype().is_floating_point() => {
                 let out = dispatch_float!("div", self.dtype(), T => zip_uniform::<T, _>("div", self, &other, f::Over));
-                out.record(&[self, &other], || Div, |_| match other.requires_grad() {
-                    true => saves![&other, self],
-                    false => saves![&other],
-                })
+                out.record(
+                    &[self, &other],
+                    || Div,
+                    |_| match other.requires_grad() {
+                        true => saves![&other, self],
+                        false => saves![&other],
+                    },
+                )
             }
             Operand::Tensor(other) => {
                 let (a, b) = promoted(self, &other);

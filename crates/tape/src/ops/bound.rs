@@ -153,15 +153,9 @@ impl Op for ClampTensors {
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {
         use crate::op::{Sample, spread};
-        let limits = |shape: &[usize]| {
-            [spread(&[3, 2], -2.0, 2.0), spread(shape, -1.9, -0.3), spread(&[2], -0.6, 1.8)]
-        };
+        let limits = |shape: &[usize]| [spread(&[3, 2], -2.0, 2.0), spread(shape, -1.9, -0.3), spread(&[2], -0.6, 1.8)];
         let call = |x: &[Tensor]| x[0].clamp(&x[1], &x[2]) * &x[0];
-        vec![
-            Sample::new(limits(&[3, 2]), call),
-            Sample::new(limits(&[3, 1]), call),
-            Sample::new(limits(&[]), call),
-        ]
+        vec![Sample::new(limits(&[3, 2]), call), Sample::new(limits(&[3, 1]), call), Sample::new(limits(&[]), call)]
     }
 }
 

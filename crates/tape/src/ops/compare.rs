@@ -295,11 +295,7 @@ impl Tensor {
     #[track_caller]
     pub fn isclose(&self, other: &Tensor, rtol: f64, atol: f64) -> Tensor {
         if self.dtype() != other.dtype() {
-            panic!(
-                "isclose: {} did not match {}; convert one of them with to_dtype",
-                self.dtype(),
-                other.dtype()
-            );
+            panic!("isclose: {} did not match {}; convert one of them with to_dtype", self.dtype(), other.dtype());
         }
         if !(rtol >= 0.0 && atol >= 0.0) {
             panic!("isclose: rtol and atol must be greater than or equal to zero, but got {rtol} and {atol}");
@@ -308,9 +304,7 @@ impl Tensor {
         match self.dtype() {
             DType::F32 => zip::<f32, f32, bool, _>("isclose", self, other, close),
             DType::F64 => zip::<f64, f64, bool, _>("isclose", self, other, close),
-            DType::I64 | DType::Bool => {
-                zip::<f64, f64, bool, _>("isclose", &self.double(), &other.double(), close)
-            }
+            DType::I64 | DType::Bool => zip::<f64, f64, bool, _>("isclose", &self.double(), &other.double(), close),
         }
     }
 

@@ -32,7 +32,13 @@ pub struct ConvOptions {
 
 impl Default for ConvOptions {
     fn default() -> Self {
-        ConvOptions { stride: 1.into(), padding: Some(0.into()), dilation: 1.into(), groups: 1, output_padding: 0.into() }
+        ConvOptions {
+            stride: 1.into(),
+            padding: Some(0.into()),
+            dilation: 1.into(),
+            groups: 1,
+            output_padding: 0.into(),
+        }
     }
 }
 
@@ -314,9 +320,7 @@ impl<'a> Call<'a> {
             panic!(
                 "{}: Given groups={groups}, weight of size {weight:?}, expected input{x:?} to have {expected} channels, \
                  but got {} channels instead; dimension {} counts the channels",
-                self.op,
-                x[1],
-                self.batched as usize
+                self.op, x[1], self.batched as usize
             );
         }
     }
@@ -366,14 +370,7 @@ pub(super) fn check_ranks(op: &str, ranks: RangeInclusive<usize>, x: &Tensor) {
 }
 
 #[track_caller]
-fn conv(
-    op: &str,
-    dims: usize,
-    x: &Tensor,
-    weight: &Tensor,
-    bias: Option<&Tensor>,
-    options: &ConvOptions,
-) -> Tensor {
+fn conv(op: &str, dims: usize, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, options: &ConvOptions) -> Tensor {
     let call = Call::new(op, dims, x, weight, options);
     let (features, channels) = (weight.sizes()[0] / call.groups, weight.sizes()[1]);
     call.check_channels(channels * call.groups);

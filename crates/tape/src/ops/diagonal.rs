@@ -79,9 +79,7 @@ impl Plane {
     fn new(op: &str, offset: isize, dim1: isize, dim2: isize, dims: usize) -> Plane {
         let plane = Plane { offset, dim1: normalize_dim(op, dim1, dims), dim2: normalize_dim(op, dim2, dims) };
         if plane.dim1 == plane.dim2 || dims < 2 {
-            panic!(
-                "{op}: diagonal dimensions cannot be identical {dim1}, {dim2}; name two of the {dims} dimensions"
-            );
+            panic!("{op}: diagonal dimensions cannot be identical {dim1}, {dim2}; name two of the {dims} dimensions");
         }
         plane
     }

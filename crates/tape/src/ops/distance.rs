@@ -133,7 +133,10 @@ impl Tensor {
     fn check_cdist(&self, other: &Tensor, p: f64) {
         for (name, x) in [("X1", self), ("X2", other)] {
             if !x.dtype().is_floating_point() {
-                panic!("cdist: cdist only supports floating-point dtypes, {name} got: {}; convert with float()", x.dtype());
+                panic!(
+                    "cdist: cdist only supports floating-point dtypes, {name} got: {}; convert with float()",
+                    x.dtype()
+                );
             }
             if x.dim() < 2 {
                 panic!(

@@ -179,9 +179,7 @@ impl Equation<'_> {
                 self.refuse(&format!("output subscript {name} appears more than once in the output"));
             }
             if !inputs.iter().any(|input| input.contains(&subscript)) {
-                self.refuse(&format!(
-                    "output subscript {name} does not appear in the equation for any input operand"
-                ));
+                self.refuse(&format!("output subscript {name} does not appear in the equation for any input operand"));
             }
             labels.push(Label::Letter(letter));
         }

@@ -336,9 +336,7 @@ mod tests {
     #[track_caller]
     fn assert_gradients(x: &[f64], f: impl Fn(&Tensor) -> Tensor, expected: &[f64]) {
         for found in gradients(x, f) {
-            let same = |(a, b): (&f64, &f64)| {
-                (a.is_nan() && b.is_nan()) || a == b || (a - b).abs() <= 1e-15 * b.abs()
-            };
+            let same = |(a, b): (&f64, &f64)| (a.is_nan() && b.is_nan()) || a == b || (a - b).abs() <= 1e-15 * b.abs();
             assert!(found.iter().zip(expected).all(same), "{found:?} against {expected:?}");
         }
     }
@@ -371,11 +369,7 @@ mod tests {
         assert!(y[1] > 20.0 && y[1] < 20.0 + 3e-9);
         assert_gradients(&x, softplus, &[0.5, 0.9999999979388464, 1.0, 0.0, 1.0]);
         // beta x reaches the threshold of 3 at 1.5, which is still smooth.
-        assert_gradients(
-            &[1.0, 1.5, 1.6],
-            |x| x.softplus(2.0, 3.0),
-            &[0.8807970779778824, 0.9525741268224333, 1.0],
-        );
+        assert_gradients(&[1.0, 1.5, 1.6], |x| x.softplus(2.0, 3.0), &[0.8807970779778824, 0.9525741268224333, 1.0]);
     }
 
     #[test]

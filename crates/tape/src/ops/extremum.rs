@@ -195,8 +195,7 @@ fn extreme_over<E: End>(x: &Tensor, dims: Ints, keepdim: bool) -> Tensor {
     }
     let kept = reduced_shape(x.sizes(), &marked, true);
     let out = extreme::<E>(op, x, &marked, reduced_shape(x.sizes(), &marked, keepdim));
-    let reduced =
-        || Ints(marked.iter().enumerate().filter(|(_, marked)| **marked).map(|(i, _)| i as isize).collect());
+    let reduced = || Ints(marked.iter().enumerate().filter(|(_, marked)| **marked).map(|(i, _)| i as isize).collect());
     let [_, name, _] = E::NODES;
     out.record(
         &[x],

@@ -47,9 +47,7 @@ impl Op for FoldColumns {
     fn samples() -> Vec<crate::op::Sample> {
         use crate::op::{Sample, spread};
         vec![
-            Sample::new([spread(&[2, 8, 6], -1.0, 1.0)], |x| {
-                x[0].col2im([3, 4], PoolOptions::new(2)).pow(2.0)
-            }),
+            Sample::new([spread(&[2, 8, 6], -1.0, 1.0)], |x| x[0].col2im([3, 4], PoolOptions::new(2)).pow(2.0)),
             Sample::new([spread(&[4, 6], -1.0, 1.0)], |x| {
                 x[0].t().col2im([2, 3], PoolOptions::new([2, 3]).stride([1, 2]).padding([1, 1])).sin()
             }),
@@ -90,7 +88,7 @@ fn raise(columns: &Tensor, window: Window) -> Tensor {
             }
             let columns = columns.data.chunks_exact(rows * count);
             for (columns, planes) in columns.zip(out.chunks_exact_mut(channels * window.plane())) {
-                window.raise(columns, count, 0..window.rows(), planes);
+                window.raise(&mut columns.to_vec(), count, 0..window.rows(), planes);
             }
         }));
         Tensor::from_buffer(buffer, Dims::from_slice(&[samples, channels, window.input[1], window.input[2]]))

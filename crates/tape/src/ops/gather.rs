@@ -32,9 +32,7 @@ impl Op for Gather {
         vec![
             Sample::new([spread(&[3, 4], -1.0, 1.0)], move |x| x[0].gather(0, &index()).pow(2.0)),
             Sample::new([spread(&[4, 3], -1.0, 1.0)], move |x| x[0].t().gather(-1, &index().t())),
-            Sample::new([spread(&[5], -1.0, 1.0)], |x| {
-                x[0].take(&Tensor::from([[4i64, -1], [0, 2]])).pow(2.0)
-            }),
+            Sample::new([spread(&[5], -1.0, 1.0)], |x| x[0].take(&Tensor::from([[4i64, -1], [0, 2]])).pow(2.0)),
             Sample::new([spread(&[], -1.0, 1.0)], |x| x[0].gather(0, &Tensor::from([0i64, 0]))),
             Sample::new([spread(&[2, 3], -1.0, 1.0)], |x| x[0].gather(1, &Tensor::zeros([0, 3], DType::I64))),
         ]
@@ -78,9 +76,7 @@ impl Op for IndexSelect {
             Sample::new([spread(&[3, 2], -1.0, 1.0)], move |x| x[0].index_select(0, &index()).pow(2.0)),
             Sample::new([spread(&[3, 2], -1.0, 1.0)], move |x| x[0].t().index_select(-1, &index())),
             Sample::new([spread(&[3], -1.0, 1.0)], move |x| x[0].index_select(0, &Tensor::from(1i64))),
-            Sample::new([spread(&[3, 2], -1.0, 1.0)], |x| {
-                x[0].index_select(0, &Tensor::zeros(0, DType::I64))
-            }),
+            Sample::new([spread(&[3, 2], -1.0, 1.0)], |x| x[0].index_select(0, &Tensor::zeros(0, DType::I64))),
         ]
     }
 }
@@ -398,10 +394,7 @@ impl Tensor {
     #[track_caller]
     pub fn take(&self, index: &Tensor) -> Tensor {
         if index.dtype() != DType::I64 {
-            panic!(
-                "take: Expected a long tensor for index, but got {}; convert it with long()",
-                index.dtype()
-            );
+            panic!("take: Expected a long tensor for index, but got {}; convert it with long()", index.dtype());
         }
         let count = self.numel() as i64;
         let mut positions = index.to_vec::<i64>();
@@ -448,8 +441,7 @@ mod tests {
             let mut shape = [2, 3, 4];
             shape[dim] = 6;
             let index = indices(&shape, x.sizes()[dim]);
-            for (x, index) in [(&x, index.clone()), (&strided, index.transpose(0, 2).copy().transpose(0, 2))]
-            {
+            for (x, index) in [(&x, index.clone()), (&strided, index.transpose(0, 2).copy().transpose(0, 2))] {
                 let (values, at) = (x.to_vec::<f64>(), index.to_vec::<i64>());
                 let source = spread(&[6, 6, 6], 0.0, 1.0);
                 let mut sums = values.clone();
@@ -505,20 +497,11 @@ mod tests {
         assert_eq!(Tensor::from(7.0).gather(0, &zero.reshape(1)).sizes(), [1]);
         assert_eq!(Tensor::from([7.0]).gather(0, &zero).item(), 7.0);
         assert_eq!(Tensor::from(7.0).index_select(0, &zero).dim(), 0);
-        assert_eq!(
-            Tensor::from([true, false]).index_select(0, &Tensor::from([1i64])).to_vec::<bool>(),
-            [false]
-        );
-        assert_eq!(
-            Tensor::from([1i64, 2]).index_add(0, &zero, &Tensor::from([5i64])).to_vec::<i64>(),
-            [6, 2]
-        );
+        assert_eq!(Tensor::from([true, false]).index_select(0, &Tensor::from([1i64])).to_vec::<bool>(), [false]);
+        assert_eq!(Tensor::from([1i64, 2]).index_add(0, &zero, &Tensor::from([5i64])).to_vec::<i64>(), [6, 2]);
         let empty = Tensor::zeros([2, 0], DType::F32);
         assert_eq!(empty.index_select(0, &Tensor::from([1i64, 1, 0])).sizes(), [3, 0]);
-        assert_eq!(
-            empty.index_add(0, &Tensor::from([1i64]), &Tensor::zeros([1, 0], DType::F32)).sizes(),
-            [2, 0]
-        );
+        assert_eq!(empty.index_add(0, &Tensor::from([1i64]), &Tensor::zeros([1, 0], DType::F32)).sizes(), [2, 0]);
     }
 
     fn panics_with(text: &str, call: impl FnOnce() -> Tensor) {
@@ -544,17 +527,13 @@ mod tests {
         panics_with("expected index [1, 2] to be no larger than self [3, 1] apart from dimension 0", || {
             x.unsqueeze(1).gather(0, &Tensor::zeros([1, 2], DType::I64))
         });
-        panics_with("Expected self.dtype to be equal to src.dtype", || {
-            x.scatter_add(0, &minus, &one.float())
-        });
+        panics_with("Expected self.dtype to be equal to src.dtype", || x.scatter_add(0, &minus, &one.float()));
         panics_with("to be no larger size than src [1]", || x.scatter_add(0, &Tensor::from([0i64, 1]), &one));
         panics_with("Index is supposed to be a vector", || x.index_select(0, &five.unsqueeze(0)));
         panics_with("Number of indices (1) should be equal to source.size(dim): (3), for dim: 0", || {
             x.index_add(0, &five, &x)
         });
-        panics_with("source tensor shape must match self tensor shape", || {
-            x.index_add(0, &five, &x.unsqueeze(0))
-        });
+        panics_with("source tensor shape must match self tensor shape", || x.index_add(0, &five, &x.unsqueeze(0)));
         panics_with("tried to access index 6 on a tensor of 3 elements", || x.take(&Tensor::from([6i64])));
     }
 }

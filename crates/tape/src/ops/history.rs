@@ -31,11 +31,7 @@ pub(crate) struct StridedScatter {
 fn spread_out(grad: &Tensor, layout: &Layout) -> Vec<f64> {
     let mut memory = vec![0.0; layout.offset + layout.span()];
     let dense = grad.detach().to_dtype(DType::F64).dense().to_vec::<f64>();
-    let target = StridedMut {
-        data: &mut memory[layout.offset..],
-        shape: &layout.shape,
-        strides: &layout.strides,
-    };
+    let target = StridedMut { data: &mut memory[layout.offset..], shape: &layout.shape, strides: &layout.strides };
     copy::accumulate(&dense, target);
     memory
 }
@@ -108,13 +104,10 @@ impl Op for StridedScatter {
     }
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {
-        vec![crate::op::Sample::new(
-            [crate::op::spread(&[3, 2], -1.0, 1.0), crate::op::spread(&[3], -1.0, 1.0)],
-            |x| {
-                let y = &x[0] * &x[0];
-                y.t().i(1).copy_(&(&x[1] * &x[1]));
-                &y * &y
-            },
-        )]
+        vec![crate::op::Sample::new([crate::op::spread(&[3, 2], -1.0, 1.0), crate::op::spread(&[3], -1.0, 1.0)], |x| {
+            let y = &x[0] * &x[0];
+            y.t().i(1).copy_(&(&x[1] * &x[1]));
+            &y * &y
+        })]
     }
 }

@@ -279,14 +279,23 @@ impl Tensor {
     /// # Panics
     /// As [`i`](Tensor::i), and as every in-place operation on a leaf that requires grad.
     #[track_caller]
-    pub fn index_put_<'a>(&self, index: impl Indices, values: impl Into<crate::Operand<'a>>, accumulate: bool) -> Tensor {
+    pub fn index_put_<'a>(
+        &self,
+        index: impl Indices,
+        values: impl Into<crate::Operand<'a>>,
+        accumulate: bool,
+    ) -> Tensor {
         let (view, advanced) = self.basic_index(index.entries());
         let values = match values.into() {
             crate::Operand::Tensor(values) => values.to_dtype(self.dtype()),
             crate::Operand::Scalar(number) => Tensor::full((), number, self.dtype()),
         };
         if advanced.is_empty() {
-            if accumulate { view.add_(&values) } else { view.copy_(&values) };
+            if accumulate {
+                view.add_(&values)
+            } else {
+                view.copy_(&values)
+            };
             return self.clone();
         }
         view.replace_("index_put_", |view| view.put(&advanced, &values, accumulate));
@@ -450,8 +459,7 @@ impl RowPlan {
     }
 
     fn to_matrix(&self, x: &Tensor) -> Tensor {
-        let width: usize =
-            (0..x.dim()).filter(|dim| !self.dims.contains(dim)).map(|dim| x.sizes()[dim]).product();
+        let width: usize = (0..x.dim()).filter(|dim| !self.dims.contains(dim)).map(|dim| x.sizes()[dim]).product();
         x.permute(self.order(x.dim())).reshape_to(&[self.height, width])
     }
 

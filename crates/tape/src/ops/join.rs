@@ -70,9 +70,9 @@ impl Op for Stack {
 /// All tensors in their common dtype; conversions are recorded.
 fn promoted(tensors: Vec<Tensor>) -> Vec<Tensor> {
     let first = (tensors[0].dtype(), tensors[0].dim());
-    let (dtype, _) = tensors.iter().fold(first, |(dtype, dim), tensor| {
-        (promote(dtype, dim, tensor.dtype(), tensor.dim()), dim.max(tensor.dim()))
-    });
+    let (dtype, _) = tensors
+        .iter()
+        .fold(first, |(dtype, dim), tensor| (promote(dtype, dim, tensor.dtype(), tensor.dim()), dim.max(tensor.dim())));
     tensors.into_iter().map(|tensor| tensor.to_dtype(dtype)).collect()
 }
 
@@ -225,9 +225,7 @@ impl Tensor {
     pub fn split(&self, size: usize, dim: isize) -> Vec<Tensor> {
         let (axis, total) = self.axis_to_cut("split", dim);
         if size == 0 && total > 0 {
-            panic!(
-                "split: split_size can only be 0 if dimension size is 0, but got dimension size of {total}"
-            );
+            panic!("split: split_size can only be 0 if dimension size is 0, but got dimension size of {total}");
         }
         let count = total.div_ceil(size.max(1)).max(1);
         (0..count).map(|i| self.slice_to(axis, i * size, size.min(total - i * size), 1)).collect()
@@ -361,9 +359,7 @@ impl Tensor {
         for (i, &count) in repeats.iter().enumerate() {
             let size = if i < lead { 1 } else { self.sizes()[i - lead] };
             let Ok(count) = usize::try_from(count) else {
-                panic!(
-                    "{op}: Trying to create tensor with negative dimension: the copies asked for are {repeats:?}"
-                );
+                panic!("{op}: Trying to create tensor with negative dimension: the copies asked for are {repeats:?}");
             };
             single.extend_from_slice(&[1, size]);
             many.extend_from_slice(&[count, size]);
@@ -418,8 +414,7 @@ mod tests {
                 shape[dim] = size;
                 spread(&shape, low, low + 1.0)
             };
-            let (a, b, c) =
-                (sized(1, 0.0), sized(0, 1.0), sized(3, 2.0).transpose(0, 2).copy().transpose(0, 2));
+            let (a, b, c) = (sized(1, 0.0), sized(0, 1.0), sized(3, 2.0).transpose(0, 2).copy().transpose(0, 2));
             let joined = Tensor::cat([&a, &b, &c], dim as isize);
             assert_eq!(joined.to_vec::<f64>(), naive_cat(&[&a, &b, &c], dim));
             let parts = joined.split_sizes([1, 0, 3], dim as isize);
@@ -485,10 +480,8 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(
-        expected = "Sizes of tensors must match except in dimension 0. Expected size 2 but got size 3 for \
-                               tensor number 1 in the list."
-    )]
+    #[should_panic(expected = "Sizes of tensors must match except in dimension 0. Expected size 2 but got size 3 for \
+                               tensor number 1 in the list.")]
     fn cat_names_the_sizes_that_differ() {
         Tensor::cat([Tensor::zeros([2, 2], DType::F32), Tensor::zeros([2, 3], DType::F32)], 0);
     }
@@ -506,17 +499,13 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(
-        expected = "stack expects each tensor to be equal size, but got [2] at entry 0 and [3] at entry 1"
-    )]
+    #[should_panic(expected = "stack expects each tensor to be equal size, but got [2] at entry 0 and [3] at entry 1")]
     fn stack_names_the_shapes_that_differ() {
         Tensor::stack([Tensor::zeros(2, DType::F32), Tensor::zeros(3, DType::F32)], 0);
     }
 
     #[test]
-    #[should_panic(
-        expected = "sum exactly to 5 (input tensor's size at dimension 0), but got split_sizes=[2, 2]"
-    )]
+    #[should_panic(expected = "sum exactly to 5 (input tensor's size at dimension 0), but got split_sizes=[2, 2]")]
     fn split_sizes_must_add_up() {
         Tensor::arange(0, 5, 1).split_sizes([2, 2], 0);
     }

@@ -109,10 +109,7 @@ impl Tensor {
     #[track_caller]
     pub fn take_along_dim(&self, index: &Tensor, dim: impl Into<Option<isize>>) -> Tensor {
         if index.dtype() != DType::I64 {
-            panic!(
-                "take_along_dim: dtype of indices should be Long but got {}; convert it with long()",
-                index.dtype()
-            );
+            panic!("take_along_dim: dtype of indices should be Long but got {}; convert it with long()", index.dtype());
         }
         let Some(dim) = dim.into() else {
             return self.reshape_to(&[self.numel()]).gather(0, &index.reshape_to(&[index.numel()]));

@@ -18,7 +18,7 @@ const IGNORED: i64 = -100;
 /// log-softmax: the derivative needs it, and its history when the derivative is differentiated.
 pub(crate) struct CrossEntropy {
     dim: usize,
-    /// Rows that take part.
+    /// Rows that take part. If there are none the loss is NaN, and its gradient zero, as in torch.
     count: usize,
     rows: usize,
 }
@@ -84,11 +84,11 @@ impl CrossEntropy {
             if self.count < self.rows {
                 softmax = softmax * classes.sum_dim(self.dim as isize, true);
             }
-            return (softmax - classes) * (grad / self.count);
+            return (softmax - classes) * (grad / self.count.max(1));
         }
         let axis = Axis::new(log_probabilities.sizes(), self.dim);
         dispatch_float!("cross_entropy", log_probabilities.dtype(), T => {
-            let scale = grad.item_as::<T>() / T::from_i64(self.count as i64);
+            let scale = grad.item_as::<T>() / T::from_i64(self.count.max(1) as i64);
             let buffer = build::<T>(log_probabilities.numel(), |out| {
                 log_probabilities.with2::<T, i64, _>(target, |x, target| {
                     let classes = Classes { axis, target: &target.data[..target_len(axis)] };
@@ -106,7 +106,7 @@ impl Op for NllLoss {
     }
     fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
         let like = || Tensor::empty(rule.input_shape(), grad.dtype());
-        gradients![rule; one_hot(&like(), rule.saved(0), self.dim) * (-grad / self.count)]
+        gradients![rule; one_hot(&like(), rule.saved(0), self.dim) * (-grad / self.count.max(1))]
     }
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {
@@ -424,8 +424,7 @@ mod tests {
         let target = Tensor::from([2i64, 0, 1, 1]);
         let hot = Tensor::from([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]);
         let (a, b) = (x.copy().requires_grad_(true), x.copy().requires_grad_(true));
-        let (by_class, by_probability) =
-            (Tensor::cross_entropy(&a, &target), Tensor::cross_entropy(&b, &hot));
+        let (by_class, by_probability) = (Tensor::cross_entropy(&a, &target), Tensor::cross_entropy(&b, &hot));
         close(&[by_class.item()], &[by_probability.item()], 1e-15);
         by_class.backward().unwrap();
         by_probability.backward().unwrap();

@@ -2,7 +2,7 @@
 //!
 //! Transposes and broadcasts reach the kernel as strides: no derivative copies an operand.
 
-use crate::autograd::{Gradients, Op, Rule, gradients, Saved, Saves, save_factors};
+use crate::autograd::{Gradients, Op, Rule, Saved, Saves, gradients, save_factors};
 use crate::dtype::{dispatch_float, dispatch_number};
 use crate::kernel::Strided;
 use crate::kernel::copy::to_dense;
@@ -165,9 +165,9 @@ impl Sizes {
 fn refuse(a: &Tensor, b: &Tensor, unbroadcast: Option<usize>) -> ! {
     let (sa, sb) = (a.sizes(), b.sizes());
     let text = match (sa, sb, unbroadcast) {
-        (.., Some(dim)) => format!(
-            "The batch dimensions of tensor a must match those of tensor b at non-singleton dimension {dim}"
-        ),
+        (.., Some(dim)) => {
+            format!("The batch dimensions of tensor a must match those of tensor b at non-singleton dimension {dim}")
+        }
         ([ka], [kb], _) => format!(
             "inconsistent tensor size, expected tensor [{ka}] and src [{kb}] to have the same number of \
              elements, but got {ka} and {kb} elements respectively"
@@ -223,13 +223,7 @@ fn batch_strides(x: &Tensor, batch: &[usize]) -> Dims {
 }
 
 /// `start + a @ b`, not recorded. `bias` is added to every row; it is dense if there is one.
-pub(super) fn product<T: Kernel>(
-    a: &Tensor,
-    b: &Tensor,
-    bias: Option<&Tensor>,
-    sizes: &Sizes,
-    shape: Dims,
-) -> Tensor {
+pub(super) fn product<T: Kernel>(a: &Tensor, b: &Tensor, bias: Option<&Tensor>, sizes: &Sizes, shape: Dims) -> Tensor {
     let (batch_a, batch_b) = (batch_strides(a, &sizes.batch), batch_strides(b, &sizes.batch));
     let (strides_a, strides_b) = (last_strides(a, true), last_strides(b, false));
     let mnk = [sizes.m, sizes.k, sizes.n];
@@ -294,20 +288,23 @@ impl Tensor {
             let out = dispatch_float!("matmul", self.dtype(), T => inner_product::<T>(self, other));
             return out.record(&[self, other], || Dot, |_| save_factors(self, other));
         }
-        let out =
-            dispatch_number!("matmul", self.dtype(), T => product::<T>(self, other, None, &sizes, shape));
+        let out = dispatch_number!("matmul", self.dtype(), T => product::<T>(self, other, None, &sizes, shape));
         let name = || match (self.dim(), other.dim()) {
             (2, 2) => "MmBackward0",
             (_, 1) | (1, 2) => "MvBackward0",
             _ => "BmmBackward0",
         };
-        out.record(&[self, other], || MatMul { name: name() }, |_| {
-            let save = |x: &Tensor, other: &Tensor| match other.requires_grad() {
-                true => Saved::input(x),
-                false => Saved::shape_of(x),
-            };
-            Saves::from_buf([save(self, other), save(other, self)])
-        })
+        out.record(
+            &[self, other],
+            || MatMul { name: name() },
+            |_| {
+                let save = |x: &Tensor, other: &Tensor| match other.requires_grad() {
+                    true => Saved::input(x),
+                    false => Saved::shape_of(x),
+                };
+                Saves::from_buf([save(self, other), save(other, self)])
+            },
+        )
     }
 
     /// The product of two matrices.
@@ -408,8 +405,7 @@ mod tests {
 
     /// `[m, k] @ [k, n]` by three loops.
     fn naive(a: &Tensor, b: &Tensor) -> Vec<f64> {
-        let (a, b, [m, k], n) =
-            (a.to_vec::<f64>(), b.to_vec::<f64>(), [a.sizes()[0], a.sizes()[1]], b.sizes()[1]);
+        let (a, b, [m, k], n) = (a.to_vec::<f64>(), b.to_vec::<f64>(), [a.sizes()[0], a.sizes()[1]], b.sizes()[1]);
         let element = |index: usize| (0..k).map(|l| a[index / n * k + l] * b[l * n + index % n]).sum();
         (0..m * n).map(element).collect()
     }
@@ -424,8 +420,7 @@ mod tests {
 
     #[test]
     fn every_layout_of_two_matrices_gives_the_product() {
-        for (m, k, n) in
-            [(1, 1, 1), (2, 3, 4), (17, 9, 5), (40, 33, 21), (5, 0, 3), (0, 3, 2), (1, 70, 1), (9, 70, 1)]
+        for (m, k, n) in [(1, 1, 1), (2, 3, 4), (17, 9, 5), (40, 33, 21), (5, 0, 3), (0, 3, 2), (1, 70, 1), (9, 70, 1)]
         {
             let (a, b) = (spread(&[m, k], -1.0, 1.0), spread(&[k, n], -0.9, 0.9));
             let expected = naive(&a, &b);
@@ -495,20 +490,14 @@ mod tests {
         let product = |a: &[usize], b: &[usize]| zeros(a).matmul(&zeros(b));
         panics_with("mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)", || product(&[2, 3], &[4, 5]));
         panics_with("mat1 and mat2 shapes cannot be multiplied (1x3 and 4x5)", || product(&[3], &[4, 5]));
-        panics_with("mat1 and mat2 shapes cannot be multiplied (4x3 and 4x5)", || {
-            product(&[2, 2, 3], &[4, 5])
-        });
+        panics_with("mat1 and mat2 shapes cannot be multiplied (4x3 and 4x5)", || product(&[2, 2, 3], &[4, 5]));
         panics_with("size mismatch, got input (2), mat (2x3), vec (4)", || product(&[2, 3], &[4]));
         panics_with("expected tensor [3] and src [4] to have the same", || product(&[3], &[4]));
         panics_with("batch2 tensor to be: [2, 3] but got: [2, 4].", || product(&[2, 2, 3], &[2, 4, 5]));
         panics_with("at non-singleton dimension 0", || product(&[2, 2, 3], &[3, 3, 5]));
         panics_with("need to be at least 1D, but they are 0D and 1D", || product(&[], &[3]));
-        panics_with("2D and 2D tensors expected, but got 3D and 2D", || {
-            zeros(&[1, 2, 2]).mm(&zeros(&[2, 2]))
-        });
-        panics_with("batch2 tensor to be: [2, 3] but got: [1, 3].", || {
-            zeros(&[2, 2, 3]).bmm(&zeros(&[1, 3, 2]))
-        });
+        panics_with("2D and 2D tensors expected, but got 3D and 2D", || zeros(&[1, 2, 2]).mm(&zeros(&[2, 2])));
+        panics_with("batch2 tensor to be: [2, 3] but got: [1, 3].", || zeros(&[2, 2, 3]).bmm(&zeros(&[1, 3, 2])));
         let double = Tensor::zeros([3, 3], DType::F64);
         panics_with("expected m1 and m2 to have the same dtype, but got: float != double", || {
             zeros(&[3, 3]).matmul(&double)

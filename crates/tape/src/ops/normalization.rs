@@ -101,7 +101,9 @@ impl Normalize {
             }));
             let [terms, factors] = match &sums {
                 _ if !affine_wanted => [Vec::new(), Vec::new()],
-                Some(sums) => [0, 1].map(|which| cast::<T>(&sums.iter().skip(which).step_by(2).copied().collect::<Vec<_>>())),
+                Some(sums) => {
+                    [0, 1].map(|which| cast::<T>(&sums.iter().skip(which).step_by(2).copied().collect::<Vec<_>>()))
+                }
                 None => derivative.position_sums(),
             };
             for input in 1..inputs {
@@ -160,7 +162,8 @@ impl Call<'_> {
             (Tensor::from_buffer(buffer, x.layout().shape.clone()), statistics, rstd)
         });
         let inputs: Vec<&Tensor> = [Some(x), weight, bias].into_iter().flatten().collect();
-        let op = || Normalize { sizes, affine, eps, mean: statistics.mean.clone(), rstd, weighted: weight.is_some(), name };
+        let op =
+            || Normalize { sizes, affine, eps, mean: statistics.mean.clone(), rstd, weighted: weight.is_some(), name };
         let out = out.record(&inputs, op, |_| {
             let mut saves = Saves::new();
             saves.push(Saved::input(x));
@@ -327,7 +330,10 @@ impl Tensor {
     #[track_caller]
     pub fn instance_norm(&self, weight: Option<&Tensor>, bias: Option<&Tensor>, eps: impl Into<f64>) -> Tensor {
         if self.dim() < 3 || self.sizes()[2..].iter().product::<usize>() == 1 {
-            panic!("instance_norm: Expected more than 1 spatial element when training, got input size {:?}", self.sizes());
+            panic!(
+                "instance_norm: Expected more than 1 spatial element when training, got input size {:?}",
+                self.sizes()
+            );
         }
         check_float("instance_norm", self, [weight, bias], &self.sizes()[1..2]);
         let parts = self.sizes()[0] * self.sizes()[1];
@@ -412,7 +418,10 @@ impl Tensor {
         }
         let count = self.numel().checked_div(channels).unwrap_or(0);
         if count == 1 {
-            panic!("batch_norm: Expected more than 1 value per channel when training, got input size {:?}", self.sizes());
+            panic!(
+                "batch_norm: Expected more than 1 value per channel when training, got input size {:?}",
+                self.sizes()
+            );
         }
         if self.numel() == 0 {
             return affine(self.mul(1.0), weight, bias, &shape);

@@ -150,22 +150,37 @@ mod tests {
         assert_eq!(padded(&[1, 1, 2, 3], &[1, 0, 1, 1], Reflect), [4, 3, 4, 5, 1, 0, 1, 2, 4, 3, 4, 5, 1, 0, 1, 2]);
         assert_eq!(
             padded(&[1, 1, 2, 2, 2], &[1, 1, 0, 1, 1, 0], Reflect),
-            [5, 4, 5, 4, 7, 6, 7, 6, 5, 4, 5, 4, 1, 0, 1, 0, 3, 2, 3, 2, 1, 0, 1, 0, 5, 4, 5, 4, 7, 6, 7, 6, 5, 4, 5, 4]
+            [
+                5, 4, 5, 4, 7, 6, 7, 6, 5, 4, 5, 4, 1, 0, 1, 0, 3, 2, 3, 2, 1, 0, 1, 0, 5, 4, 5, 4, 7, 6, 7, 6, 5, 4,
+                5, 4
+            ]
         );
         assert_eq!(padded(&[1, 1, 2, 3], &[1, 0, 1, 1], Replicate), [0, 0, 1, 2, 0, 0, 1, 2, 3, 3, 4, 5, 3, 3, 4, 5]);
         assert_eq!(
             padded(&[1, 1, 2, 2, 2], &[1, 1, 0, 1, 1, 0], Replicate),
-            [0, 0, 1, 1, 2, 2, 3, 3, 2, 2, 3, 3, 0, 0, 1, 1, 2, 2, 3, 3, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 6, 6, 7, 7]
+            [
+                0, 0, 1, 1, 2, 2, 3, 3, 2, 2, 3, 3, 0, 0, 1, 1, 2, 2, 3, 3, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 6, 6,
+                7, 7
+            ]
         );
         assert_eq!(padded(&[1, 1, 2, 3], &[1, 0, 1, 1], Circular), [5, 3, 4, 5, 2, 0, 1, 2, 5, 3, 4, 5, 2, 0, 1, 2]);
         assert_eq!(
             padded(&[1, 1, 2, 2, 2], &[1, 1, 0, 1, 1, 0], Circular),
-            [5, 4, 5, 4, 7, 6, 7, 6, 5, 4, 5, 4, 1, 0, 1, 0, 3, 2, 3, 2, 1, 0, 1, 0, 5, 4, 5, 4, 7, 6, 7, 6, 5, 4, 5, 4]
+            [
+                5, 4, 5, 4, 7, 6, 7, 6, 5, 4, 5, 4, 1, 0, 1, 0, 3, 2, 3, 2, 1, 0, 1, 0, 5, 4, 5, 4, 7, 6, 7, 6, 5, 4,
+                5, 4
+            ]
         );
-        assert_eq!(padded(&[1, 1, 2, 3], &[1, 0, 1, 1], Constant(0.0)), [0, 0, 0, 0, 0, 0, 1, 2, 0, 3, 4, 5, 0, 0, 0, 0]);
+        assert_eq!(
+            padded(&[1, 1, 2, 3], &[1, 0, 1, 1], Constant(0.0)),
+            [0, 0, 0, 0, 0, 0, 1, 2, 0, 3, 4, 5, 0, 0, 0, 0]
+        );
         assert_eq!(
             padded(&[1, 1, 2, 2, 2], &[1, 1, 0, 1, 1, 0], Constant(0.0)),
-            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 2, 3, 0, 0, 0, 0, 0, 0, 4, 5, 0, 0, 6, 7, 0, 0, 0, 0, 0]
+            [
+                0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 2, 3, 0, 0, 0, 0, 0, 0, 4, 5, 0, 0, 6, 7, 0, 0, 0,
+                0, 0
+            ]
         );
     }
     #[test]
@@ -201,7 +216,11 @@ mod tests {
         panics_with("must be divisible by 2", &[1], Reflect);
         panics_with("padding length 6 and input of dimension 2", &[1; 6], Constant(0.0));
         panics_with("negative output size", &[-3, -2], Constant(0.0));
-        panics_with("should be less than the corresponding input dimension (padding (4, 0) at dimension 1", &[4, 0], Reflect);
+        panics_with(
+            "should be less than the corresponding input dimension (padding (4, 0) at dimension 1",
+            &[4, 0],
+            Reflect,
+        );
         panics_with("input (4) is too small. Calculated output: 0", &[-2, -2], Replicate);
         panics_with("wrapping around more than once", &[5, 0], Circular);
         panics_with("Negative padding value is resulting in an empty dimension", &[-3, -2], Circular);

@@ -319,9 +319,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(
-        expected = "relu: not implemented for dtype bool; convert with to_dtype(DType::I64) first"
-    )]
+    #[should_panic(expected = "relu: not implemented for dtype bool; convert with to_dtype(DType::I64) first")]
     fn relu_of_booleans_is_refused() {
         Tensor::from([true]).relu();
     }

@@ -146,7 +146,11 @@ fn windows(op: &str, x: &Tensor, dims: usize, options: &PoolOptions) -> Vec<Wind
         let span = |o: usize| {
             let start = o * stride;
             let missing = padding.saturating_sub(start).div_ceil(dilation);
-            Span { start: start + missing * dilation - padding, end: (start + extent - padding).min(size), step: dilation }
+            Span {
+                start: start + missing * dilation - padding,
+                end: (start + extent - padding).min(size),
+                step: dilation,
+            }
         };
         let seen = |o: usize| (o * stride + extent).min(size + 2 * padding) - o * stride;
         Windows { spans: (0..count).map(span).collect(), padded: (0..count).map(seen).collect() }

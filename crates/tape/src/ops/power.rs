@@ -221,8 +221,7 @@ impl Tensor {
                 if self.dtype() == DType::I64 {
                     return zip::<i64, i64, i64, _>("pow", self, &p, Power);
                 }
-                let out =
-                    dispatch_float!("pow", self.dtype(), T => zip::<T, T, T, _>("pow", self, &p, Power));
+                let out = dispatch_float!("pow", self.dtype(), T => zip::<T, T, T, _>("pow", self, &p, Power));
                 out.record(
                     &[self, &p],
                     || Pow,
@@ -280,8 +279,7 @@ mod tests {
     #[track_caller]
     fn assert_same(found: &Tensor, expected: &[f64]) {
         let found = found.to_vec::<f64>();
-        let same =
-            |(a, b): (&f64, &f64)| (a.is_nan() && b.is_nan()) || a == b || (a - b).abs() <= 1e-15 * b.abs();
+        let same = |(a, b): (&f64, &f64)| (a.is_nan() && b.is_nan()) || a == b || (a - b).abs() <= 1e-15 * b.abs();
         assert!(found.iter().zip(expected).all(same), "{found:?} against {expected:?}");
     }
 

@@ -155,9 +155,8 @@ impl Tensor {
             );
         }
         let part = |x: &Tensor, index: isize| x.select(axis as isize, index);
-        let component = |i: isize, j: isize| {
-            part(self, i).mul(&part(other, j)).sub(&part(self, j).mul(&part(other, i)))
-        };
+        let component =
+            |i: isize, j: isize| part(self, i).mul(&part(other, j)).sub(&part(self, j).mul(&part(other, i)));
         // Broadcasting may add no dimension: both have as many.
         Tensor::stack([component(1, 2), component(2, 0), component(0, 1)], axis as isize)
     }

@@ -258,8 +258,7 @@ impl Tensor {
             Some(dim) => {
                 let at = normalize_dim(op, dim, self.dim());
                 let x = at_least_one_dimension(self);
-                let kept =
-                    if self.dim() == 0 { self.layout().shape.clone() } else { without(x.sizes(), at, keepdim) };
+                let kept = if self.dim() == 0 { self.layout().shape.clone() } else { without(x.sizes(), at, keepdim) };
                 let (last, first): (Vec<usize>, Vec<usize>) = (0..x.dim()).partition(|&other| other == at);
                 (x.permute([first, last].concat()), kept)
             }

@@ -75,12 +75,7 @@ impl Map {
 /// `x` at every combination of the indices in `lists`, one per dimension (`None`: all of it); places outside
 /// give `fill`.
 #[track_caller]
-pub(super) fn rearranged(
-    x: &Tensor,
-    lists: Vec<Option<Vec<usize>>>,
-    fill: Scalar,
-    names: [&'static str; 2],
-) -> Tensor {
+pub(super) fn rearranged(x: &Tensor, lists: Vec<Option<Vec<usize>>>, fill: Scalar, names: [&'static str; 2]) -> Tensor {
     let map = Map::new(x.sizes(), lists, names);
     crate::shape::numel(&map.output);
     read_through(x, &Arc::new(map), fill)

@@ -47,8 +47,7 @@ impl Reduced {
     {
         let shape = self.shape(keepdim);
         let numel = shape.iter().product();
-        let buffer =
-            build::<C::Out>(numel, |out| x.with::<C::In, _>(|x| reduce::reduce::<C>(x, &self.marked, out)));
+        let buffer = build::<C::Out>(numel, |out| x.with::<C::In, _>(|x| reduce::reduce::<C>(x, &self.marked, out)));
         Tensor::from_buffer(buffer, shape)
     }
 }

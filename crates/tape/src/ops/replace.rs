@@ -252,7 +252,9 @@ mod tests {
         assert_eq!(one.to_vec::<i64>(), [9, 1, 2]);
         panics_with("index 3 is out of bounds for dimension 0 with size 3", || x.index_fill(0, &Tensor::from(3i64), 5));
         panics_with("Index has to be a vector", || x.index_fill(0, &last.unsqueeze(0), 5));
-        panics_with("0-dimensional value tensor, but got tensor with 1", || x.index_fill(0, &last, &Tensor::from([5i64])));
+        panics_with("0-dimensional value tensor, but got tensor with 1", || {
+            x.index_fill(0, &last, &Tensor::from([5i64]))
+        });
         panics_with("index -1 is out of bounds", || x.index_copy(0, &last, &x.narrow(0, 0, 1)));
         panics_with("Number of indices (1) should be equal to source.size(dim) (3)", || x.index_copy(0, &last, &x));
         panics_with("same slice shapes", || x.index_copy(0, &last, &x.narrow(1, 0, 2)));

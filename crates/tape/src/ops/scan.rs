@@ -127,9 +127,7 @@ impl Op for Recurrence {
 }
 
 #[cfg(test)]
-fn samples_along(
-    f: impl Fn(&Tensor, isize) -> Tensor + Send + Sync + Copy + 'static,
-) -> Vec<crate::op::Sample> {
+fn samples_along(f: impl Fn(&Tensor, isize) -> Tensor + Send + Sync + Copy + 'static) -> Vec<crate::op::Sample> {
     use crate::op::{Sample, spread};
     vec![
         Sample::new([spread(&[2, 4], -2.0, 2.0)], move |x| f(&x[0], -1)),

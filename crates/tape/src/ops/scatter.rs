@@ -3,7 +3,7 @@
 use super::gather::Places;
 use crate::autograd::{Gradients, Op, Rule, Saved, gradients, saves};
 use crate::dtype::{dispatch, dispatch_number};
-use crate::kernel::reduce::{Combine, Largest, Prefer, Smallest, Number};
+use crate::kernel::reduce::{Combine, Largest, Number, Prefer, Smallest};
 use crate::kernel::{Strided, copy, gather as kernel};
 use crate::storage::build;
 use crate::{DType, Element, Operand, Tensor};
@@ -57,9 +57,7 @@ impl Op for Scatter {
             Sample::new(inputs(&[4, 3], &[2, 4]), move |x| x[0].t().scatter(0, &index(), &x[1])),
             Sample::new([spread(&[2, 3], -1.0, 1.0)], move |x| x[0].scatter(1, &index(), 2.0).square()),
             Sample::new(inputs(&[], &[]), |x| x[0].scatter(0, &Tensor::from(0i64), &x[1]).square()),
-            Sample::new(inputs(&[2, 3], &[2, 2]), |x| {
-                x[0].index_copy(1, &Tensor::from([2i64, 0]), &x[1]).square()
-            }),
+            Sample::new(inputs(&[2, 3], &[2, 2]), |x| x[0].index_copy(1, &Tensor::from([2i64, 0]), &x[1]).square()),
         ]
     }
 }
@@ -80,9 +78,7 @@ impl Op for ScatterReduce {
         let inputs = || [spread(&[3, 4], -1.0, 1.0), spread(&[2, 4], -0.9, 0.9)];
         let index = || Tensor::from([[0i64, 2, 0], [1, 1, 0]]);
         let sample = |reduce, include_self| {
-            Sample::new(inputs(), move |x| {
-                x[0].scatter_reduce(0, &index(), &x[1], reduce, include_self).square()
-            })
+            Sample::new(inputs(), move |x| x[0].scatter_reduce(0, &index(), &x[1], reduce, include_self).square())
         };
         let mut samples = Vec::new();
         for reduce in [Reduce::Sum, Reduce::Prod, Reduce::Mean, Reduce::Amax, Reduce::Amin] {
@@ -112,9 +108,7 @@ impl ScatterReduce {
     fn product_gradients(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
         let (x, at, values, result) = (rule.saved(0), rule.saved(1), rule.saved(2), rule.saved(3));
         let dim = self.dim as isize;
-        let product = |x: &Tensor, values: &Tensor| {
-            x.scatter_reduce(dim, at, values, Reduce::Prod, self.include_self)
-        };
+        let product = |x: &Tensor, values: &Tensor| x.scatter_reduce(dim, at, values, Reduce::Prod, self.include_self);
         let target = || {
             let filled = x.masked_fill(&x.eq(0), 1);
             self.own(rule, grad * product(&filled, values) / filled)

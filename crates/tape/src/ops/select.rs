@@ -117,9 +117,7 @@ impl Op for MaskedPut {
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {
         use crate::op::{Sample, spread};
-        vec![Sample::new([spread(&[2], -1.0, 1.0)], |x| {
-            x[0].masked_put(&Tensor::from([[true, false], [false, true]]))
-        })]
+        vec![Sample::new([spread(&[2], -1.0, 1.0)], |x| x[0].masked_put(&Tensor::from([[true, false], [false, true]])))]
     }
 }
 
@@ -182,11 +180,7 @@ impl Tensor {
     /// # Panics
     /// If the condition is not boolean or the shapes do not broadcast.
     #[track_caller]
-    pub fn where_<'a, 'b>(
-        condition: &Tensor,
-        a: impl Into<Operand<'a>>,
-        b: impl Into<Operand<'b>>,
-    ) -> Tensor {
+    pub fn where_<'a, 'b>(condition: &Tensor, a: impl Into<Operand<'a>>, b: impl Into<Operand<'b>>) -> Tensor {
         const NAME: &str = "WhereBackward0";
         check_mask("where", "condition", condition);
         match (a.into(), b.into()) {
@@ -358,9 +352,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(
-        expected = "masked_fill: only supports a 0-dimensional value tensor, but got tensor with 1 dim"
-    )]
+    #[should_panic(expected = "masked_fill: only supports a 0-dimensional value tensor, but got tensor with 1 dim")]
     fn fill_values_have_no_dimensions() {
         Tensor::from([1.0]).masked_fill(&Tensor::from([true]), Tensor::from([1.0]));
     }

@@ -76,9 +76,7 @@ impl Op for LogSumExp {
 }
 
 #[cfg(test)]
-fn samples_along(
-    f: impl Fn(&Tensor, isize) -> Tensor + Send + Sync + Copy + 'static,
-) -> Vec<crate::op::Sample> {
+fn samples_along(f: impl Fn(&Tensor, isize) -> Tensor + Send + Sync + Copy + 'static) -> Vec<crate::op::Sample> {
     use crate::op::{Sample, spread};
     vec![
         Sample::new([spread(&[2, 3], -2.0, 2.0)], move |x| f(&x[0], -1)),
@@ -103,8 +101,7 @@ impl<T: Float + VMath> Ternary<T> for Share {
 /// [`Share`] of every element, for `y` and `grad` that broadcast to the shape of `x`.
 fn shares(x: &Tensor, y: &Tensor, grad: &Tensor) -> Tensor {
     let shape = x.sizes();
-    let [strides_y, strides_grad] =
-        [y, grad].map(|part| broadcast_strides(part.sizes(), part.stride(), shape));
+    let [strides_y, strides_grad] = [y, grad].map(|part| broadcast_strides(part.sizes(), part.stride(), shape));
     dispatch_float!("logsumexp", x.dtype(), T => {
         let buffer = build::<T>(x.numel(), |out| {
             x.with3::<T, T, T, _>(y, grad, |x, y, grad| {
@@ -262,11 +259,7 @@ mod tests {
         let largest = line.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
         let sum: f64 = line.iter().map(|x| (x - largest).exp()).sum();
         let log = largest + sum.ln();
-        (
-            line.iter().map(|x| (x - largest).exp() / sum).collect(),
-            line.iter().map(|x| x - log).collect(),
-            log,
-        )
+        (line.iter().map(|x| (x - largest).exp() / sum).collect(), line.iter().map(|x| x - log).collect(), log)
     }
 
     fn close(actual: &[f64], expected: &[f64], tolerance: f64) {
@@ -278,16 +271,8 @@ mod tests {
 
     #[test]
     fn every_layout_matches_a_naive_loop() {
-        let shapes: [[usize; 3]; 8] = [
-            [1, 5, 1],
-            [3, 5, 1],
-            [40, 10, 1],
-            [37, 64, 1],
-            [2, 1000, 1],
-            [2, 7, 3],
-            [3, 70, 33],
-            [500, 90, 1],
-        ];
+        let shapes: [[usize; 3]; 8] =
+            [[1, 5, 1], [3, 5, 1], [40, 10, 1], [37, 64, 1], [2, 1000, 1], [2, 7, 3], [3, 70, 33], [500, 90, 1]];
         for shape in shapes {
             let x = spread(&shape, -5.0, 5.0);
             for (x, dim) in [(x.clone(), 1), (x.transpose(1, 2), 2), (x.transpose(0, 1), 0)] {
@@ -321,10 +306,7 @@ mod tests {
             close(&actual.to_vec::<f64>(), &expected.to_vec::<f64>(), 1e-14);
             assert_eq!(x.logsumexp(dims.clone(), true).sizes(), x.sum_dim(dims, true).sizes());
         }
-        assert_eq!(
-            Tensor::zeros([2, 0], DType::F64).logsumexp(1, false).to_vec::<f64>(),
-            [f64::NEG_INFINITY; 2]
-        );
+        assert_eq!(Tensor::zeros([2, 0], DType::F64).logsumexp(1, false).to_vec::<f64>(), [f64::NEG_INFINITY; 2]);
         assert_eq!(Tensor::from([3i64]).logsumexp(0, false).to_vec::<f32>(), [3.0]);
     }
 
@@ -370,8 +352,7 @@ mod tests {
         for (shape, dim) in [([6000usize, 10, 1], 1), ([80, 1000, 1], 1), ([50, 20, 40], 1)] {
             let x = spread(&shape, -3.0, 3.0).float();
             let whole = x.log_softmax(dim);
-            let parts: Vec<Tensor> =
-                x.split(shape[0] / 2, 0).iter().map(|part| part.log_softmax(dim)).collect();
+            let parts: Vec<Tensor> = x.split(shape[0] / 2, 0).iter().map(|part| part.log_softmax(dim)).collect();
             assert_eq!(whole.to_vec::<f32>(), Tensor::cat(parts, 0).to_vec::<f32>());
         }
     }

@@ -1,12 +1,12 @@
 //! Order along a dimension: sorted elements, the first few, one by its rank.
 
 use super::reduced::{at_least_one_dimension, without};
+use crate::Tensor;
 use crate::dtype::dispatch;
 use crate::kernel::axis::Axis;
 use crate::kernel::sort::{self as kernel, Entry};
 use crate::shape::normalize_dim;
 use crate::storage::build;
-use crate::Tensor;
 
 /// Indices along dimension `dim` of a tensor that has dimensions: `results` of each line, as `pick` writes them.
 pub(super) fn pick_along(
@@ -77,7 +77,8 @@ impl Tensor {
     pub fn argsort(&self, dim: isize, descending: bool) -> Tensor {
         let dim = normalize_dim("sort", dim, self.dim());
         let x = at_least_one_dimension(self).detach();
-        pick_along(&x, dim, descending, x.sizes()[dim], &|line, out| kernel::first(line, out, true)).reshape_to(self.sizes())
+        pick_along(&x, dim, descending, x.sizes()[dim], &|line, out| kernel::first(line, out, true))
+            .reshape_to(self.sizes())
     }
 
     /// The elements in ascending order along the first dimension, as [`sort`](Tensor::sort).
@@ -108,7 +109,10 @@ impl Tensor {
         let at = normalize_dim("topk", dim, self.dim());
         let x = at_least_one_dimension(self);
         if k > x.sizes()[at] {
-            panic!("topk: selected index k out of range: k is {k}, dimension {at} of shape {:?} too small", self.sizes());
+            panic!(
+                "topk: selected index k out of range: k is {k}, dimension {at} of shape {:?} too small",
+                self.sizes()
+            );
         }
         let indices = pick_along(&x.detach(), at, largest, k, &move |line, out| kernel::first(line, out, sorted));
         let values = x.gather(at as isize, &indices);
@@ -167,7 +171,8 @@ mod tests {
         let down = (text(["NaN", "NaN", "inf", "3", "1", "1", "-inf"]), vec![1, 4, 3, 0, 2, 5, 6]);
         assert_eq!(pair(x.sort(0, false)), up);
         assert_eq!(pair(x.sort(-1, true)), down);
-        let first = |k: usize, (values, indices): &(Vec<String>, Vec<i64>)| (values[..k].to_vec(), indices[..k].to_vec());
+        let first =
+            |k: usize, (values, indices): &(Vec<String>, Vec<i64>)| (values[..k].to_vec(), indices[..k].to_vec());
         for k in 0..8 {
             assert_eq!(pair(x.topk(k, 0, false, true)), first(k, &up));
             assert_eq!(pair(x.topk(k, 0, true, true)), first(k, &down));

@@ -1,10 +1,10 @@
 //! Sums and means, and their adjoint, broadcasting.
 
-use crate::autograd::{Gradients, Op, Rule, gradients, saves};
-use crate::dtype::dispatch_number;
-use crate::buffer::Buffer;
-use crate::kernel::reduce;
 use super::arithmetic::Number;
+use crate::autograd::{Gradients, Op, Rule, gradients, saves};
+use crate::buffer::Buffer;
+use crate::dtype::dispatch_number;
+use crate::kernel::reduce;
 use crate::shape::{Dims, Ints, dim_mask};
 use crate::storage::build;
 use crate::{DType, Tensor};

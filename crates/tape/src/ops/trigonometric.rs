@@ -345,10 +345,7 @@ mod tests {
         ] {
             for (y, &x) in found.to_vec::<f64>().iter().zip(&values) {
                 let expected = expected(x);
-                assert!(
-                    (y - expected).abs() <= 1e-15 * (1.0 + expected.abs()),
-                    "{x}: {y} against {expected}"
-                );
+                assert!((y - expected).abs() <= 1e-15 * (1.0 + expected.abs()), "{x}: {y} against {expected}");
             }
         }
     }

@@ -1,12 +1,12 @@
 //! Other shapes of the same elements: these share memory with their tensor where its layout allows it.
 
+use crate::Tensor;
 use crate::autograd::{Gradients, Op, Rule, gradients, is_grad_enabled, saves};
 use crate::dtype::dispatch;
 use crate::kernel::copy;
 use crate::shape::{Dims, Ints, broadcast_strides, dim_mask, infer_sizes, normalize_dim};
 use crate::storage::build;
 use crate::tensor::Layout;
-use crate::Tensor;
 use smallvec::SmallVec;
 
 /// The elements in another shape; holds the old one.

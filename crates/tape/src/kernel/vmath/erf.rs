@@ -6,7 +6,6 @@
 //!
 //! `erfcx` and `erfinv` are scalar: branches, and rare.
 
-use super::alone;
 use super::exp::{exp_bounded_f32, exp_bounded_f64, expm1_poly_f64, reduce_f64, scale_f64};
 use std::f64::consts::{FRAC_2_SQRT_PI, PI};
 
@@ -101,7 +100,7 @@ pub(super) fn erfc_f64(x: f64) -> f64 {
 
 /// `exp(x^2) erfc(x)`; scalar.
 pub(crate) fn erfcx(x: f64) -> f64 {
-    alone(x, erfcx_of)
+    alone!(erfcx_of, x)
 }
 
 #[inline(always)]
@@ -130,7 +129,7 @@ fn erfcx_of(x: f64) -> f64 {
 /// single precision, or by the leading term of `erfc` next to 1; then steps of Halley's method on `erf` or, from
 /// 1/2 on, on `erfc`, whose relative accuracy carries over.
 pub(crate) fn erfinv(x: f64) -> f64 {
-    alone(x, erfinv_of)
+    alone!(erfinv_of, x)
 }
 
 #[inline(always)]

@@ -77,7 +77,8 @@ fn grids_are_views() {
 #[test]
 fn blocks_are_torchs() {
     // torch.block_diag(torch.tensor(3), torch.arange(3.), torch.zeros(2, 0), torch.ones(2, 2))
-    let blocks = [Tensor::from(3.0), Tensor::from([0.0, 1.0, 2.0]), zeros(&[2, 0]).double(), Tensor::from([[1.0; 2]; 2])];
+    let blocks =
+        [Tensor::from(3.0), Tensor::from([0.0, 1.0, 2.0]), zeros(&[2, 0]).double(), Tensor::from([[1.0; 2]; 2])];
     let whole = Tensor::block_diag(blocks);
     assert_eq!(whole.sizes(), [6, 6]);
     let mut expected = vec![0.0; 36];

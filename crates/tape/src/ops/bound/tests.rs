@@ -7,10 +7,7 @@ const NAN: f64 = f64::NAN;
 fn assert_same(found: &Tensor, expected: &[f64]) {
     let found = found.to_vec::<f64>();
     let same = |(a, b): (&f64, &f64)| a == b || (a.is_nan() && b.is_nan());
-    assert!(
-        found.len() == expected.len() && found.iter().zip(expected).all(same),
-        "{found:?}, not {expected:?}"
-    );
+    assert!(found.len() == expected.len() && found.iter().zip(expected).all(same), "{found:?}, not {expected:?}");
 }
 
 /// The gradients of the sum of `f` with respect to all inputs, recorded or not.

@@ -59,7 +59,12 @@ pub(super) fn weight_samples() -> Vec<Sample> {
 }
 
 /// A convolution over two dimensions by its definition.
-fn naive(x: &Tensor, weight: &Tensor, [stride, padding, dilation]: [usize; 3], groups: usize) -> (Vec<f64>, Vec<usize>) {
+fn naive(
+    x: &Tensor,
+    weight: &Tensor,
+    [stride, padding, dilation]: [usize; 3],
+    groups: usize,
+) -> (Vec<f64>, Vec<usize>) {
     let [n, c, h, w] = *x.sizes() else { panic!() };
     let [f, channels, kh, kw] = *weight.sizes() else { panic!() };
     let size = |size: usize, kernel: usize| (size + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1;
@@ -74,7 +79,8 @@ fn naive(x: &Tensor, weight: &Tensor, [stride, padding, dilation]: [usize; 3], g
             let (y, z) = (oy * stride + i * dilation, ox * stride + j * dilation);
             if (padding..h + padding).contains(&y) && (padding..w + padding).contains(&z) {
                 let channel = feature / (f / groups) * channels + channel;
-                sum += x[((sample * c + channel) * h + y - padding) * w + z - padding] * weight[feature * channels * kh * kw + term];
+                sum += x[((sample * c + channel) * h + y - padding) * w + z - padding]
+                    * weight[feature * channels * kh * kw + term];
             }
         }
         out.push(sum);
@@ -90,9 +96,12 @@ fn close(actual: &Tensor, expected: &[f64]) {
     }
 }
 
+/// Shapes of input and weight; stride, padding and dilation; groups.
+type Case = ([usize; 4], [usize; 4], [usize; 3], usize);
+
 /// Sizes that take every way of cutting the work: one tile, rows of a sample, several samples, one group's
 /// channels, elements as windows.
-const CASES: [([usize; 4], [usize; 4], [usize; 3], usize); 9] = [
+const CASES: [Case; 9] = [
     ([2, 3, 9, 8], [4, 3, 3, 3], [1, 1, 1], 1),
     ([5, 2, 4, 5], [4, 2, 2, 3], [1, 0, 1], 1),
     ([70, 2, 3, 4], [2, 2, 2, 2], [1, 1, 1], 1),
@@ -141,7 +150,9 @@ fn gradients_are_the_adjoints() {
         let product = |a: &Tensor, b: &Tensor| (a * b).sum().item();
         let along_x = product(&direction, &other_x.conv2d(&weight, None, options.clone()));
         let along_weight = product(&direction, &x.conv2d(&other_weight, None, options));
-        for (a, b) in [(product(&gradients[0], &other_x), along_x), (product(&gradients[1], &other_weight), along_weight)] {
+        for (a, b) in
+            [(product(&gradients[0], &other_x), along_x), (product(&gradients[1], &other_weight), along_weight)]
+        {
             assert!((a - b).abs() <= 1e-10 * (1.0 + b.abs()), "case {number}: {a} {b}");
         }
     }
@@ -216,9 +227,15 @@ fn calls_that_do_not_fit_are_named() {
     let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32);
     let (x, weight) = (zeros(&[1, 3, 8, 8]), zeros(&[4, 3, 3, 3]));
     panics_with("to have 2 channels, but got 3 channels instead", || x.conv2d(&zeros(&[4, 2, 3, 3]), None, options()));
-    panics_with("Expected 3D (unbatched) or 4D (batched) input to conv2d", || zeros(&[3, 8]).conv2d(&weight, None, options()));
-    panics_with("Kernel size can't be greater than actual input size", || x.conv2d(&zeros(&[1, 3, 9, 1]), None, options()));
-    panics_with("expected bias to be 1-dimensional with 4 elements", || x.conv2d(&weight, Some(&zeros(&[3])), options()));
+    panics_with("Expected 3D (unbatched) or 4D (batched) input to conv2d", || {
+        zeros(&[3, 8]).conv2d(&weight, None, options())
+    });
+    panics_with("Kernel size can't be greater than actual input size", || {
+        x.conv2d(&zeros(&[1, 3, 9, 1]), None, options())
+    });
+    panics_with("expected bias to be 1-dimensional with 4 elements", || {
+        x.conv2d(&weight, Some(&zeros(&[3])), options())
+    });
     panics_with("non-positive stride is not supported", || x.conv2d(&weight, None, options().stride(0)));
     panics_with("negative padding is not supported", || x.conv2d(&weight, None, options().padding(-1)));
     panics_with("expected stride to be a single integer value or a list of 2", || {

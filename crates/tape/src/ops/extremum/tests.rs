@@ -82,9 +82,7 @@ fn integers_and_booleans() {
 }
 
 #[test]
-#[should_panic(
-    expected = "max: Expected reduction dim to be specified for input.numel() == 0 (shape [0, 3])"
-)]
+#[should_panic(expected = "max: Expected reduction dim to be specified for input.numel() == 0 (shape [0, 3])")]
 fn nothing_has_no_maximum() {
     Tensor::zeros([0, 3], DType::F32).max();
 }

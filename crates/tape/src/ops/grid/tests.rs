@@ -33,10 +33,30 @@ fn bilinear_samples_and_their_gradients_are_torchs() {
     for (padding, align, values, gradient) in [
         (GridPadding::Zeros, true, aligned, [slopes, slopes, [-18.0, -12.0], [0.0; 2], slopes, slopes]),
         (GridPadding::Zeros, false, whole, [wide, [1.0, 0.75], [-12.0, -9.0], [0.0; 2], wide, wide]),
-        (GridPadding::Border, true, [6.5, 1.0, 12.0, 4.0, aligned[4], aligned[5]], [slopes, [0.0; 2], [0.0; 2], [0.0; 2], slopes, slopes]),
-        (GridPadding::Border, false, [6.5, 1.0, 12.0, 4.0, whole[4], 8.1], [wide, [0.0; 2], [0.0; 2], [0.0; 2], wide, wide]),
-        (GridPadding::Reflection, true, [6.5, 1.0, 12.0, 12.0, aligned[4], aligned[5]], [slopes, [0.0; 2], [0.0; 2], [0.0; 2], slopes, slopes]),
-        (GridPadding::Reflection, false, [6.5, 1.0, 12.0, 12.0, whole[4], 8.1], [wide, [0.0; 2], [0.0; 2], [0.0; 2], wide, wide]),
+        (
+            GridPadding::Border,
+            true,
+            [6.5, 1.0, 12.0, 4.0, aligned[4], aligned[5]],
+            [slopes, [0.0; 2], [0.0; 2], [0.0; 2], slopes, slopes],
+        ),
+        (
+            GridPadding::Border,
+            false,
+            [6.5, 1.0, 12.0, 4.0, whole[4], 8.1],
+            [wide, [0.0; 2], [0.0; 2], [0.0; 2], wide, wide],
+        ),
+        (
+            GridPadding::Reflection,
+            true,
+            [6.5, 1.0, 12.0, 12.0, aligned[4], aligned[5]],
+            [slopes, [0.0; 2], [0.0; 2], [0.0; 2], slopes, slopes],
+        ),
+        (
+            GridPadding::Reflection,
+            false,
+            [6.5, 1.0, 12.0, 12.0, whole[4], 8.1],
+            [wide, [0.0; 2], [0.0; 2], [0.0; 2], wide, wide],
+        ),
     ] {
         let (out, slope) = sampled(GridMode::Bilinear, padding, align);
         close(&out, &values);
@@ -63,8 +83,11 @@ fn nearest_samples_are_torchs_and_their_gradient_is_zero() {
 fn derivatives_of_both_orders_are_right() {
     let (x, grid) = (spread(&[1, 2, 3, 2], -1.0, 1.0), spread(&[1, 2, 2, 2], -1.7, 1.6));
     for padding_mode in PADDINGS {
-        for (mode, align_corners) in [(GridMode::Bilinear, false), (GridMode::Bilinear, true), (GridMode::Nearest, false)] {
-            let call = |x: &[Tensor]| x[0].grid_sample(&x[1], GridSample { mode, padding_mode, align_corners }).pow(2.0);
+        for (mode, align_corners) in
+            [(GridMode::Bilinear, false), (GridMode::Bilinear, true), (GridMode::Nearest, false)]
+        {
+            let call =
+                |x: &[Tensor]| x[0].grid_sample(&x[1], GridSample { mode, padding_mode, align_corners }).pow(2.0);
             gradcheck(call, &[&x, &grid]).unwrap();
             gradgradcheck(call, &[&x, &grid]).unwrap();
         }

@@ -38,16 +38,8 @@ fn linear_positions_are_torchs() {
     close(&linear(Interpolate::size(8)), &[1.0, 2.3125, 3.875, 2.625, 3.875, 7.625, 6.3125, 5.0]);
     close(&linear(Interpolate::size(3)), &[2.0, 2.0, 6.0]);
     close(&linear(Interpolate::size(1).align_corners(true)), &[1.0]);
-    let aligned = [
-        1.0,
-        2.714285714286,
-        3.714285714286,
-        2.571428571429,
-        3.714285714286,
-        7.142857142857,
-        6.714285714286,
-        5.0,
-    ];
+    let aligned =
+        [1.0, 2.714285714286, 3.714285714286, 2.571428571429, 3.714285714286, 7.142857142857, 6.714285714286, 5.0];
     close(&linear(Interpolate::size(8).align_corners(true)), &aligned);
     let scaled = [
         1.0,
@@ -67,7 +59,8 @@ fn linear_positions_are_torchs() {
 /// torch 2.8.0.
 #[test]
 fn cubic_weights_are_torchs() {
-    let cubic = |align| image().interpolate(Interpolate::size([3, 4]).mode(InterpolateMode::Bicubic).align_corners(align));
+    let cubic =
+        |align| image().interpolate(Interpolate::size([3, 4]).mode(InterpolateMode::Bicubic).align_corners(align));
     let expected = [
         0.139645046658,
         2.902330186632,
@@ -83,20 +76,8 @@ fn cubic_weights_are_torchs() {
         7.60250515408,
     ];
     close(&cubic(false), &expected);
-    let aligned = [
-        1.0,
-        3.277777777778,
-        3.703703703704,
-        2.0,
-        4.5,
-        4.5,
-        4.5,
-        4.5,
-        8.0,
-        5.722222222222,
-        5.296296296296,
-        7.0,
-    ];
+    let aligned =
+        [1.0, 3.277777777778, 3.703703703704, 2.0, 4.5, 4.5, 4.5, 4.5, 8.0, 5.722222222222, 5.296296296296, 7.0];
     close(&cubic(true), &aligned);
     close(&image().interpolate(Interpolate::size([1, 2]).mode(InterpolateMode::Area)), &[4.5, 4.5]);
 }

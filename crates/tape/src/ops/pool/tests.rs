@@ -108,7 +108,5 @@ fn calls_that_do_not_fit_are_named() {
     panics_with("Expected 2D (unbatched) or 3D (batched) input to max_pool1d", || {
         Tensor::from([1.0]).max_pool1d(PoolOptions::new(1))
     });
-    panics_with("Expected input to have non-zero size", || {
-        Tensor::zeros([1, 0, 3], DType::F64).adaptive_avg_pool2d(1)
-    });
+    panics_with("Expected input to have non-zero size", || Tensor::zeros([1, 0, 3], DType::F64).adaptive_avg_pool2d(1));
 }

@@ -30,7 +30,9 @@ fn contractions_are_sums_of_broadcast_products() {
     panics_with("first has size 4 in dim 1 and second has size 3 in dim 0", || {
         zeros(&[2, 4]).tensordot(&zeros(&[3, 2]), 1, 0)
     });
-    panics_with("both dimension lists should have same length", || zeros(&[2, 4]).tensordot(&zeros(&[4, 2]), 0, [0, 1]));
+    panics_with("both dimension lists should have same length", || {
+        zeros(&[2, 4]).tensordot(&zeros(&[4, 2]), 0, [0, 1])
+    });
     panics_with("dim 0 appears multiple times", || zeros(&[2, 2]).tensordot(&zeros(&[2, 2]), [0, 0], [0, 1]));
     panics_with("but got dims=5", || zeros(&[2, 4]).tensordot_last(&zeros(&[4, 2]), 5));
     panics_with("same dtype", || zeros(&[2, 4]).tensordot_last(&zeros(&[4]).double(), 1));

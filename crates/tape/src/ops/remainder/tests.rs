@@ -1,5 +1,5 @@
-use crate::{DType, Tensor};
 use crate::ops::function::check::{PairTable, assert_pairs_like_torch};
+use crate::{DType, Tensor};
 
 const INF: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;

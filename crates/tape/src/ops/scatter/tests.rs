@@ -73,9 +73,7 @@ fn check(reduce: Reduce, include_self: bool, x: [f64; 3], src: [f64; 5], expecte
     let (x, src) = (Tensor::from(x).requires_grad_(true), Tensor::from(src).requires_grad_(true));
     let out = x.scatter_reduce(0, &index(&[0, 0, 1, 1, 0]), &src, reduce, include_self);
     (&out * Tensor::from([1.0, 2.0, 3.0])).sum().backward().unwrap();
-    let same = |a: &[f64], b: &[f64]| {
-        a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-15 || (a.is_nan() && b.is_nan()))
-    };
+    let same = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-15 || (a.is_nan() && b.is_nan()));
     for (found, expected) in [out, x.grad().unwrap(), src.grad().unwrap()].iter().zip(expected) {
         let found = found.to_vec::<f64>();
         assert!(same(&found, expected), "{reduce:?} {include_self}: {found:?}, torch {expected:?}");
