@@ -48,7 +48,7 @@ impl Op for FoldColumns {
         use crate::op::{Sample, spread};
         vec![
             Sample::new([spread(&[2, 8, 6], -1.0, 1.0)], |x| x[0].col2im([3, 4], PoolOptions::new(2)).pow(2.0)),
-            Sample::new([spread(&[4, 6], -1.0, 1.0)], |x| {
+            Sample::new([spread(&[6, 6], -1.0, 1.0)], |x| {
                 x[0].t().col2im([2, 3], PoolOptions::new([2, 3]).stride([1, 2]).padding([1, 1])).sin()
             }),
         ]
