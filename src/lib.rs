@@ -28,6 +28,7 @@ pub mod guide {
     #[doc = include_str!("guide/errors.md")]
     pub mod errors {}
 
+    #[allow(clippy::test_attr_in_doctest, reason = "the example calls the tests it declares")]
     #[doc = include_str!("guide/gradients.md")]
     pub mod gradients {}
 

@@ -442,8 +442,14 @@ mod tests {
     #[test]
     fn a_shape_compares_and_converts_like_a_list() {
         let shape = Tensor::zeros([2, 3], DType::F32).shape();
-        assert!(shape == [2, 3] && [2, 3] == shape && shape == &[2, 3] && shape == vec![2, 3]);
-        assert!(shape != [3, 2] && shape != [2] && &[2, 3][..] == shape && shape == &[2, 3][..]);
+        assert_eq!(shape, [2, 3]);
+        assert_eq!([2, 3], shape);
+        assert_eq!(shape, &[2, 3]);
+        assert_eq!(shape, vec![2, 3]);
+        assert_eq!(shape, &[2, 3][..]);
+        assert_eq!(&[2, 3][..], shape);
+        assert_ne!(shape, [3, 2]);
+        assert_ne!(shape, [2]);
         let [rows, columns] = shape[..] else { panic!("two sizes") };
         assert_eq!((rows, columns, format!("{shape:?}")), (2, 3, "[2, 3]".into()));
         assert_eq!(shape.clone().into_iter().sum::<usize>(), 5);

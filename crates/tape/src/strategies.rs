@@ -25,6 +25,8 @@
 //!
 //! A failing case is shrunk: fewer dimensions, smaller sizes, simpler values.
 
+#![allow(clippy::test_attr_in_doctest, reason = "the example calls the tests it declares")]
+
 mod pair;
 mod positive_definite;
 mod values;

@@ -26,11 +26,11 @@ fn gradients(checkpointed: bool, order: usize) -> Vec<Vec<f64>> {
     };
     let mut y = apply(&apply(&x, &v), &w).sum();
     for _ in 1..order {
-        let first = grad(&y, [&x, &v]).create_graph(true).compute().unwrap();
+        let first = grad(&y, [&x, &v]).create_graph(true).compute().expect("there is a graph");
         y = first[0].square().sum() + first[1].square().sum();
     }
-    y.backward().unwrap();
-    [x, v, w].iter().map(|leaf| leaf.grad().unwrap().to_vec::<f64>()).collect()
+    y.backward().expect("there is a graph");
+    [x, v, w].iter().map(|leaf| leaf.grad().expect("all leaves are used").to_vec::<f64>()).collect()
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn intermediate_values_are_not_kept() {
         inner.sin()
     };
     // A derivative that had kept the value would find it changed.
-    let y = function(&[x.clone()]);
+    let y = function(std::slice::from_ref(&x));
     leaked.lock().unwrap()[0].zero_();
     assert!(matches!(y.sum().backward().unwrap_err(), Error::ModifiedInPlace { .. }));
     let y = checkpoint(function, &[&x]);
@@ -209,7 +209,7 @@ fn in_place_changes_inside_are_repeated() {
     checkpoint(function, &[&x]).sum().backward().unwrap();
     let found = x.grad().unwrap().to_vec::<f64>();
     x.set_grad(None);
-    function(&[x.clone()]).sum().backward().unwrap();
+    function(std::slice::from_ref(&x)).sum().backward().unwrap();
     assert_eq!(found, x.grad().unwrap().to_vec::<f64>());
 }
 

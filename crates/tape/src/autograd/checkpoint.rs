@@ -40,7 +40,7 @@ pub fn checkpoint(function: impl Fn(&[Tensor]) -> Tensor + Send + Sync + 'static
     }
     let versions = inputs.iter().map(Tensor::version).collect();
     let before = get_rng_state();
-    let (output, nodes) = collect(|| function(&inputs), |node| Arc::downgrade(node));
+    let (output, nodes) = collect(|| function(&inputs), Arc::downgrade);
     let generator = (get_rng_state() != before).then_some(before);
     let region = Arc::new(Region {
         function: Box::new(function),

@@ -76,18 +76,12 @@ fn halve<U: Send>(out: &mut [U], chunk: usize, first: usize, work: &(dyn Fn(usiz
     join(|| halve(a, chunk, first, work), || halve(b, chunk, first + left, work));
 }
 
+/// What is done with a piece of each of two outputs, and the position of its first elements.
+type Work2<'a, U, V> = &'a (dyn Fn(usize, &mut [U], &mut [V]) + Sync);
+
 /// [`for_chunks`] of two outputs of one length.
-pub(crate) fn for_chunks2<U: Send, V: Send>(
-    outs: (&mut [U], &mut [V]),
-    chunk: usize,
-    work: &(dyn Fn(usize, &mut [U], &mut [V]) + Sync),
-) {
-    fn halve<U: Send, V: Send>(
-        (u, v): (&mut [U], &mut [V]),
-        chunk: usize,
-        first: usize,
-        work: &(dyn Fn(usize, &mut [U], &mut [V]) + Sync),
-    ) {
+pub(crate) fn for_chunks2<U: Send, V: Send>(outs: (&mut [U], &mut [V]), chunk: usize, work: Work2<'_, U, V>) {
+    fn halve<U: Send, V: Send>((u, v): (&mut [U], &mut [V]), chunk: usize, first: usize, work: Work2<'_, U, V>) {
         if u.len() <= chunk {
             return work(first, u, v);
         }

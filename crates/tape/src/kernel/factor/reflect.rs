@@ -4,7 +4,7 @@ use crate::kernel::parallel::for_chunks;
 use crate::kernel::simd::{Kernel, dispatch};
 
 /// Rows of a basis that are transformed side by side.
-const LANES: usize = 32;
+const LANES: usize = 16;
 /// Rotations that are gathered before they are applied: a row stays in the cache for all of them.
 const GATHERED: usize = 1 << 14;
 /// Elements of a basis from which its tiles are shared between threads.
