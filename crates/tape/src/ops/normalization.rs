@@ -213,8 +213,9 @@ fn normalized(op: &str, x: &Tensor, shape: &Ints) -> Dims {
     let sizes: Dims = shape.iter().map(|&size| size.max(0) as usize).collect();
     if sizes.is_empty() || !x.sizes().ends_with(&sizes) {
         panic!(
-            "{op}: Given normalized_shape={:?}, expected input with shape [*, {sizes:?}], but got input of size{:?}; name the \
+            "{op}: Given normalized_shape={:?}, expected input with shape [*, {:?}], but got input of size{:?}; name the \
              last sizes of the input",
+            &shape[..],
             &shape[..],
             x.sizes()
         );
@@ -269,8 +270,8 @@ impl Tensor {
     ///
     /// ```
     /// # use tape::Tensor;
-    /// let x = Tensor::from([[1.0, 7.0]]);
-    /// assert_eq!(x.rms_norm(2, None, 0.0).to_vec::<f64>(), [0.2, 1.4]);
+    /// let x = Tensor::from([[0.0, 0.0, 0.0, 4.0]]);
+    /// assert_eq!(x.rms_norm(4, None, 0.0).to_vec::<f64>(), [0.0, 0.0, 0.0, 2.0]);
     /// ```
     ///
     /// # Panics
