@@ -9,7 +9,7 @@ const INLINE: usize = 4;
 
 /// Dimension sizes or strides, kept inline up to four dimensions. A `SmallVec` whose copies are plain
 /// memory copies: every operation makes several.
-#[derive(Debug, PartialEq, Eq, Hash, Default)]
+#[derive(PartialEq, Eq, Hash, Default)]
 pub(crate) struct Dims(SmallVec<[usize; INLINE]>);
 
 impl Dims {
@@ -64,6 +64,13 @@ impl DerefMut for Dims {
     #[inline]
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.0
+    }
+}
+
+/// As a list: sizes stand in messages.
+impl fmt::Debug for Dims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self[..], f)
     }
 }
 

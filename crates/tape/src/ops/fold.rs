@@ -99,10 +99,10 @@ fn raise(columns: &Tensor, window: Window) -> Tensor {
 /// The windows over images of a size, with the stride 1 where none is given.
 #[track_caller]
 fn window(op: &str, image: &[usize], options: &PoolOptions) -> Window {
-    let kernel = per_dim(op, "kernel_size", &options.kernel, 2, 1).to_vec();
+    let kernel = per_dim(op, "kernel_size", &options.kernel, 2, 1);
     let stride = per_dim(op, "stride", &options.stride_or(1), 2, 1);
-    let padding = per_dim(op, "padding", &options.padding, 2, 0).to_vec();
-    let dilation = per_dim(op, "dilation", &options.dilation, 2, 1).to_vec();
+    let padding = per_dim(op, "padding", &options.padding, 2, 0);
+    let dilation = per_dim(op, "dilation", &options.dilation, 2, 1);
     let along = |dim: usize| {
         let (padded, extent) = (image[dim] + 2 * padding[dim], dilation[dim] * (kernel[dim] - 1) + 1);
         if padded < extent {
@@ -162,7 +162,7 @@ impl Tensor {
     #[track_caller]
     pub fn col2im(&self, output_size: impl Into<Ints>, options: PoolOptions) -> Tensor {
         check_ranks("col2im", 2..=3, self);
-        let image = per_dim("col2im", "output_size", &output_size.into(), 2, 1).to_vec();
+        let image = per_dim("col2im", "output_size", &output_size.into(), 2, 1);
         let window = window("col2im", &image, &options);
         let [.., rows, count] = self.sizes() else { unreachable!("the rank was checked") };
         if !rows.is_multiple_of(window.places()) || *count != window.count() {
