@@ -9,12 +9,16 @@
 //!
 //! proptest! {
 //!     # #![proptest_config(ProptestConfig::with_cases(8))]
+//!     # /*
 //!     #[test]
+//!     # */
 //!     fn softsign_has_the_right_gradient(x in tensor().dims(0..=2).values(-3.0..3.0).away_from(0.0, 1e-3)) {
 //!         prop_assert!(gradcheck(|v| &v[0] / (v[0].abs() + 1.0), &[&x]).is_ok());
 //!     }
 //!
+//!     # /*
 //!     #[test]
+//!     # */
 //!     fn sums_commute((a, b) in broadcastable_pair().values(-1.0..1.0)) {
 //!         prop_assert_eq!((&a + &b).to_vec::<f64>(), (&b + &a).to_vec::<f64>());
 //!     }
