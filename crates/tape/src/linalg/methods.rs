@@ -125,7 +125,7 @@ impl Tensor {
     /// ```
     /// # use tape::{DType, Tensor};
     /// let (u, s, v) = Tensor::ones([3, 2], DType::F64).svd(true)?;
-    /// assert_eq!((u.shape(), s.shape(), v.shape()), (&[3, 2][..], &[2][..], &[2, 2][..]));
+    /// assert_eq!((u.sizes(), s.sizes(), v.sizes()), (&[3, 2][..], &[2][..], &[2, 2][..]));
     /// # Ok::<(), tape::Error>(())
     /// ```
     ///

@@ -222,7 +222,7 @@ impl Tensor {
     /// # use tape::{DType, Tensor};
     /// let (a, b) = (Tensor::ones([5, 2, 3], DType::F64), Tensor::ones([5, 3, 4], DType::F64));
     /// let scores = Tensor::zeros([5, 1, 4], DType::F64).baddbmm(&a, &b, 1, 0.5);
-    /// assert_eq!((scores.shape(), scores.max().item()), (&[5, 2, 4][..], 1.5));
+    /// assert_eq!((scores.sizes(), scores.max().item()), (&[5, 2, 4][..], 1.5));
     /// ```
     ///
     /// # Panics

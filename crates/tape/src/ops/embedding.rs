@@ -11,7 +11,7 @@ impl Tensor {
     /// # use tape::Tensor;
     /// let table = Tensor::from([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
     /// let words = Tensor::embedding(&Tensor::from([[2i64, 0]]), &table);
-    /// assert_eq!((words.shape(), words.to_vec::<f64>()), (&[1, 2, 2][..], vec![5.0, 6.0, 1.0, 2.0]));
+    /// assert_eq!((words.sizes(), words.to_vec::<f64>()), (&[1, 2, 2][..], vec![5.0, 6.0, 1.0, 2.0]));
     /// ```
     ///
     /// # Panics

@@ -335,7 +335,7 @@ impl Tensor {
     /// ```
     /// # use tape::Tensor;
     /// let (values, indices) = Tensor::from([[1.0, 5.0], [3.0, 2.0]]).min_dim(0, true);
-    /// assert_eq!((values.shape(), indices.to_vec::<i64>()), (&[1, 2][..], vec![0, 1]));
+    /// assert_eq!((values.sizes(), indices.to_vec::<i64>()), (&[1, 2][..], vec![0, 1]));
     /// ```
     ///
     /// # Panics

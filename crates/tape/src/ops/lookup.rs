@@ -11,7 +11,7 @@ impl Tensor {
     /// ```
     /// # use tape::Tensor;
     /// let at = Tensor::from([[0.0, 1.0], [2.0, 0.0]]).nonzero();
-    /// assert_eq!((at.shape(), at.to_vec::<i64>()), (&[2, 2][..], vec![0, 1, 1, 0]));
+    /// assert_eq!((at.sizes(), at.to_vec::<i64>()), (&[2, 2][..], vec![0, 1, 1, 0]));
     /// ```
     pub fn nonzero(&self) -> Tensor {
         let marks = self.detach().ne(0).to_vec::<bool>();

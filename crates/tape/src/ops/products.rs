@@ -11,7 +11,7 @@ impl Tensor {
     /// # use tape::{DType, Tensor};
     /// let (a, b) = (Tensor::ones([2, 3, 4], DType::F64), Tensor::ones([4, 3, 5], DType::F64));
     /// let c = a.tensordot(&b, [1, 2], [1, 0]);
-    /// assert_eq!((c.shape(), c.max().item()), (&[2, 5][..], 12.0));
+    /// assert_eq!((c.sizes(), c.max().item()), (&[2, 5][..], 12.0));
     /// ```
     ///
     /// # Panics
