@@ -430,5 +430,7 @@ pub(super) fn samples_of_two() -> Vec<crate::op::Sample> {
     samples
 }
 
+// Tables of torch's numbers keep their lines.
 #[cfg(test)]
+#[rustfmt::skip]
 mod tests;

@@ -242,5 +242,7 @@ pub(super) fn samples() -> Vec<crate::op::Sample> {
     samples
 }
 
+// Tables of torch's numbers keep their lines.
 #[cfg(test)]
+#[rustfmt::skip]
 mod tests;
