@@ -335,7 +335,7 @@ impl Pass {
         };
         let saved = node.unpack(self.options.retain_graph, self.options.create_graph)?;
         let rule = Rule { node: &node, saved: &saved, wanted };
-        let inputs = node.op.run(&rule, &grads)?;
+        let inputs = node.op.run(&rule, &grads).map_err(|error| *error)?;
         drop(grads);
         debug_assert_eq!(inputs.len(), node.edges.len(), "{} has one gradient per input", node.op.name());
         for (position, (edge, grad)) in node.edges.iter().zip(inputs).enumerate() {

@@ -273,7 +273,7 @@ impl<F: MultiFunction> Op for Custom<F> {
         unreachable!("a custom function is run by `run`, which can fail")
     }
 
-    fn run(&self, rule: &Rule<'_>, grads: &[Option<Tensor>]) -> Result<Gradients, Error> {
+    fn run(&self, rule: &Rule<'_>, grads: &[Option<Tensor>]) -> Result<Gradients, Box<Error>> {
         let outputs = rule.node.outputs.iter().zip(grads);
         let grads: Vec<Tensor> = outputs
             .map(|(info, grad)| grad.clone().unwrap_or_else(|| Tensor::zeros(&info.shape[..], info.dtype)))
@@ -297,7 +297,11 @@ impl<F: MultiFunction> Op for Custom<F> {
             gradients.pop();
         }
         if gradients.len() != inputs {
-            return Err(Error::FunctionGradients { function: self.name(), expected: inputs, returned: count });
+            return Err(Box::new(Error::FunctionGradients {
+                function: self.name(),
+                expected: inputs,
+                returned: count,
+            }));
         }
         if once {
             let name = self.name();
@@ -335,8 +339,8 @@ impl Op for OnceDifferentiable {
     fn backward(&self, _: &Rule<'_>, _: &Tensor) -> Gradients {
         unreachable!("`run` fails")
     }
-    fn run(&self, _: &Rule<'_>, _: &[Option<Tensor>]) -> Result<Gradients, Error> {
-        Err(Error::OnceDifferentiable { function: self.function })
+    fn run(&self, _: &Rule<'_>, _: &[Option<Tensor>]) -> Result<Gradients, Box<Error>> {
+        Err(Box::new(Error::OnceDifferentiable { function: self.function }))
     }
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {

@@ -48,9 +48,9 @@ pub(crate) trait Op: Send + Sync + 'static {
     }
 
     /// What the engine calls: [`backward`](Op::backward) for the one output that nearly all operations have.
-    /// Only what users write can fail.
+    /// Only what users write can fail; the error is boxed to keep the result of all others small.
     #[inline]
-    fn run(&self, rule: &Rule<'_>, grads: &[Option<Tensor>]) -> Result<Gradients, Error> {
+    fn run(&self, rule: &Rule<'_>, grads: &[Option<Tensor>]) -> Result<Gradients, Box<Error>> {
         Ok(match grads {
             [Some(grad)] => self.backward(rule, grad),
             grads => self.backward_many(rule, grads),
