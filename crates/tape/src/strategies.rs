@@ -31,6 +31,51 @@
 
 #![allow(clippy::test_attr_in_doctest, reason = "the example calls the tests it declares")]
 
+/// The options that say what the elements are, for strategies with `values` and `dtype`.
+macro_rules! value_options {
+    () => {
+        /// Values uniform in a range. Integer dtypes round them down.
+        pub fn values(mut self, range: std::ops::Range<f64>) -> Self {
+            self.values.uniform(range);
+            self
+        }
+
+        /// Values of both signs whose magnitudes are spread evenly over the powers of ten in `exponents`: the
+        /// input of a function that claims to be careful with rounding and overflow.
+        pub fn ill_scaled(mut self, exponents: RangeInclusive<i32>) -> Self {
+            self.values.ill_scaled(exponents);
+            self
+        }
+
+        /// Keeps values at least `margin` away from `kink`, where the function has no derivative. Can be given
+        /// several times.
+        pub fn away_from(mut self, kink: f64, margin: f64) -> Self {
+            self.values.away_from(kink, margin);
+            self
+        }
+
+        /// The dtype; `F64` if not given. Boolean tensors are true where the value is positive.
+        pub fn dtype(mut self, dtype: DType) -> Self {
+            self.dtype = dtype;
+            self
+        }
+    };
+}
+
+/// Implements `Strategy` by what `build` makes of the options.
+macro_rules! strategy {
+    ($type:ty => $value:ty) => {
+        impl Strategy for $type {
+            type Tree = <BoxedStrategy<$value> as Strategy>::Tree;
+            type Value = $value;
+
+            fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
+                self.build().new_tree(runner)
+            }
+        }
+    };
+}
+
 mod pair;
 mod positive_definite;
 mod values;
@@ -105,31 +150,7 @@ impl TensorStrategy {
         self
     }
 
-    /// Values uniform in a range. Integer dtypes round them down.
-    pub fn values(mut self, range: std::ops::Range<f64>) -> Self {
-        self.values.uniform(range);
-        self
-    }
-
-    /// Values of both signs whose magnitudes are spread evenly over the powers of ten in `exponents`: the
-    /// input of a function that claims to be careful with rounding and overflow.
-    pub fn ill_scaled(mut self, exponents: RangeInclusive<i32>) -> Self {
-        self.values.ill_scaled(exponents);
-        self
-    }
-
-    /// Keeps values at least `margin` away from `kink`, where the function has no derivative. Can be given
-    /// several times.
-    pub fn away_from(mut self, kink: f64, margin: f64) -> Self {
-        self.values.away_from(kink, margin);
-        self
-    }
-
-    /// The dtype; `F64` if not given. Boolean tensors are true where the value is positive.
-    pub fn dtype(mut self, dtype: DType) -> Self {
-        self.dtype = dtype;
-        self
-    }
+    value_options!();
 
     /// Lets the elements lie in memory in any way: dense, transposed, with gaps, or behind an offset.
     pub fn non_contiguous(mut self) -> Self {
@@ -178,20 +199,6 @@ impl ShapeChoice {
     }
 }
 
-/// Implements `Strategy` by what `build` makes of the options.
-macro_rules! strategy {
-    ($type:ty => $value:ty) => {
-        impl Strategy for $type {
-            type Tree = <BoxedStrategy<$value> as Strategy>::Tree;
-            type Value = $value;
-
-            fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
-                self.build().new_tree(runner)
-            }
-        }
-    };
-}
-use strategy;
 strategy!(TensorStrategy => Tensor);
 
 fn in_dtype(values: Vec<f64>, shape: &[usize], dtype: DType) -> Tensor {

@@ -1,7 +1,7 @@
 //! Pairs of tensors that fit each other.
 
 use super::values::Values;
-use super::{in_dtype, shape, strategy};
+use super::{in_dtype, shape};
 use crate::{DType, Tensor};
 use proptest::prelude::*;
 use proptest::strategy::NewTree;
@@ -45,29 +45,7 @@ impl BroadcastablePair {
         self
     }
 
-    /// Values uniform in a range.
-    pub fn values(mut self, range: std::ops::Range<f64>) -> Self {
-        self.values.uniform(range);
-        self
-    }
-
-    /// Values of both signs over the powers of ten in `exponents`.
-    pub fn ill_scaled(mut self, exponents: RangeInclusive<i32>) -> Self {
-        self.values.ill_scaled(exponents);
-        self
-    }
-
-    /// Keeps values at least `margin` away from `kink`.
-    pub fn away_from(mut self, kink: f64, margin: f64) -> Self {
-        self.values.away_from(kink, margin);
-        self
-    }
-
-    /// The dtype of both.
-    pub fn dtype(mut self, dtype: DType) -> Self {
-        self.dtype = dtype;
-        self
-    }
+    value_options!();
 
     fn build(&self) -> BoxedStrategy<(Tensor, Tensor)> {
         let BroadcastablePair { dims, sizes, values, dtype } = self.clone();
@@ -126,17 +104,7 @@ impl MatmulPair {
         self
     }
 
-    /// Values uniform in a range.
-    pub fn values(mut self, range: std::ops::Range<f64>) -> Self {
-        self.values.uniform(range);
-        self
-    }
-
-    /// The dtype of both.
-    pub fn dtype(mut self, dtype: DType) -> Self {
-        self.dtype = dtype;
-        self
-    }
+    value_options!();
 
     fn build(&self) -> BoxedStrategy<(Tensor, Tensor)> {
         let MatmulPair { sizes, values, dtype } = self.clone();

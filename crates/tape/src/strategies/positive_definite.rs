@@ -1,15 +1,15 @@
 //! Matrices that have a Cholesky factor.
 
+use super::in_dtype;
 use super::values::Values;
-use super::{in_dtype, strategy};
 use crate::{DType, Tensor};
 use proptest::prelude::*;
 use proptest::strategy::NewTree;
 use proptest::test_runner::TestRunner;
 use std::ops::RangeInclusive;
 
-/// Symmetric positive definite matrices `A A^T / n + I` of 1 to 4 rows, `F64`, unless told otherwise. No
-/// eigenvalue is below 1.
+/// Symmetric positive definite matrices `A A^T / n + I` of 1 to 4 rows, `F64`, unless told otherwise. The values
+/// are those of the factor `A`; no eigenvalue is below 1.
 ///
 /// ```
 /// use proptest::prelude::*;
@@ -38,17 +38,7 @@ impl PositiveDefinite {
         self
     }
 
-    /// The elements of the factor `A`, uniform in a range.
-    pub fn values(mut self, range: std::ops::Range<f64>) -> Self {
-        self.values.uniform(range);
-        self
-    }
-
-    /// The dtype, `F64` or `F32`.
-    pub fn dtype(mut self, dtype: DType) -> Self {
-        self.dtype = dtype;
-        self
-    }
+    value_options!();
 
     fn build(&self) -> BoxedStrategy<Tensor> {
         let PositiveDefinite { sizes, values, dtype } = self.clone();
