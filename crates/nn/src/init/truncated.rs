@@ -1,6 +1,6 @@
 //! Normal numbers that are cut off.
 
-use tape::{DType, Tensor, no_grad};
+use tape::{Tensor, no_grad};
 
 /// Fills a tensor with normal numbers of the given mean and standard deviation, cut off outside of `[a, b]`, as
 /// `torch.nn.init.trunc_normal_` (defaults: 0, 1, -2, 2).
@@ -24,7 +24,7 @@ pub fn trunc_normal_(tensor: &Tensor, mean: f64, std: f64, a: f64, b: f64) -> Te
     let (low, high) = (2.0 * normal_cdf((a - mean) / std) - 1.0, 2.0 * normal_cdf((b - mean) / std) - 1.0);
     no_grad(|| {
         tensor.uniform_(low, high);
-        tensor.copy_(&tensor.to_dtype(DType::F64).erfinv());
+        tensor.copy_(&tensor.erfinv());
         tensor.mul_(std * 2.0_f64.sqrt()).add_(mean).clamp_(a, b)
     })
 }
