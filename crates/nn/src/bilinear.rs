@@ -99,7 +99,8 @@ impl BilinearBuilder {
     pub fn build(self) -> Bilinear {
         assert!(
             self.dtype.is_floating_point(),
-            "Bilinear: parameters must be floating point to have gradients, but dtype is {}; use DType::F32 or DType::F64",
+            "Bilinear: parameters must be floating point to have gradients, but dtype is {}; use DType::F32 or \
+             DType::F64",
             self.dtype
         );
         let [out_features, in1_features, _] = self.shape;

@@ -71,7 +71,8 @@ impl Plan {
         }
         assert!(
             self.dtype.is_floating_point(),
-            "{name}: parameters must be floating point to have gradients, but dtype is {}; use DType::F32 or DType::F64",
+            "{name}: parameters must be floating point to have gradients, but dtype is {}; use DType::F32 or \
+             DType::F64",
             self.dtype
         );
         let strides = self.per_dim("stride", &self.stride, 1);
@@ -142,7 +143,9 @@ macro_rules! convolutions {
         $layer:ident, $builder:ident: $method:ident, $dims:literal;
         #[doc = $weight:literal]
         $(#[$option_doc:meta])*
-        options { $($(#[$setter_doc:meta])* fn $setter:ident($plan:ident $(, $value:ident: $argument:ty)?) $set:block)* }
+        options {
+            $($(#[$setter_doc:meta])* fn $setter:ident($plan:ident $(, $value:ident: $argument:ty)?) $set:block)*
+        }
     )*) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug)]

@@ -9,7 +9,8 @@ use tape::{DType, Ints, Tensor, get_default_dtype};
 pub(crate) fn identity(layer: &str, shape: &[usize], weight: bool, bias: bool, dtype: DType) -> [Option<Tensor>; 2] {
     assert!(
         dtype.is_floating_point(),
-        "{layer}: parameters must be floating point to have gradients, but dtype is {dtype}; use DType::F32 or DType::F64"
+        "{layer}: parameters must be floating point to have gradients, but dtype is {dtype}; use DType::F32 or \
+         DType::F64"
     );
     [
         weight.then(|| Tensor::ones(shape, dtype).requires_grad_(true)),

@@ -128,7 +128,7 @@ fn state(state: &Json) -> Vec<(String, Tensor)> {
 
 fn load(layer: &dyn Module, saved: &Json) {
     let saved: checkpoint::Dict = state(saved).into_iter().collect();
-    layer.load_state_dict(&checkpoint::Value::Dict(saved)).unwrap();
+    layer.load_state_dict(&checkpoint::Value::Dict(saved)).expect("torch's keys are the layer's");
 }
 
 fn bits(tensor: &Tensor) -> Vec<u64> {
@@ -180,7 +180,7 @@ fn run(case: &Json, mut look: impl FnMut(&Json, &dyn Module, Vec<Tensor>)) -> Bo
     let layer = made(case);
     load(&*layer, &case["loaded"]);
     for step in list(&case["steps"]) {
-        layer.train(step["training"].as_bool().unwrap());
+        layer.train(step["training"].as_bool().expect("a bool"));
         tape::manual_seed(11);
         let inputs = list(&step["inputs"]).iter().map(|input| {
             let input = tensor(input);

@@ -14,7 +14,7 @@ methods! {
     /// assert_eq!(layer_norm(&x, 2, None, None, 0.0).to_vec::<f64>(), [-1.0, 1.0, -1.0, 1.0]);
     /// assert_eq!(group_norm(&x, 1, None, None, 0.0).to_vec::<f64>(), [-1.0, 1.0, -1.0, 1.0]);
     /// assert_eq!(instance_norm(&x.unsqueeze(0), None, None, 0.0).to_vec::<f64>(), [-1.0, 1.0, -1.0, 1.0]);
-    /// assert_eq!(rms_norm(&Tensor::from([1.0, 7.0]), 2, None, 0.0).to_vec::<f64>(), [0.2, 1.4]);
+    /// assert_eq!(rms_norm(&Tensor::from([-3.0, 3.0]), 2, None, 0.0).to_vec::<f64>(), [-1.0, 1.0]);
     /// ```
     ///
     /// # Panics
