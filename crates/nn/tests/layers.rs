@@ -5,7 +5,7 @@ use nn::*;
 use tape::{DType, Tensor};
 
 fn keys(module: &dyn Module) -> Vec<String> {
-    module.state_dict().keys().map(|key| key.as_str().unwrap().to_owned()).collect()
+    module.state_dict().keys().map(|key| key.as_str().expect("a string key").to_owned()).collect()
 }
 
 fn network() -> Sequential {
