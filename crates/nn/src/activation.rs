@@ -1,4 +1,8 @@
-//! Activations as modules without parameters: what [`crate::functional`] has as functions.
+//! Activations as modules: what [`crate::functional`] has as functions.
+
+mod shaped;
+
+pub use shaped::{ELU, GELU, Hardtanh, LeakyReLU, PReLU, PReLUBuilder};
 
 use crate::Module;
 use crate::module::{boxed_copy, deep_copy};
@@ -66,6 +70,66 @@ activations! {
     /// assert_eq!(LogSigmoid.forward(&Tensor::from([-1000.0])).to_vec::<f64>(), [-1000.0]);
     /// ```
     LogSigmoid = logsigmoid;
+
+    /// Rectifier that ends at six, `min(max(x, 0), 6)`, elementwise: [`Tensor::relu6`].
+    ///
+    /// ```
+    /// use nn::{Module, ReLU6};
+    /// use tape::Tensor;
+    ///
+    /// assert_eq!(ReLU6.forward(&Tensor::from([-1.0, 2.0, 9.0])).to_vec::<f64>(), [0.0, 2.0, 6.0]);
+    /// ```
+    ReLU6 = relu6;
+
+    /// `x sigmoid(x)`, elementwise: [`Tensor::silu`].
+    ///
+    /// ```
+    /// use nn::{Mish, Module, SiLU};
+    /// use tape::Tensor;
+    ///
+    /// let far = Tensor::from([0.0, 50.0]);
+    /// assert_eq!(SiLU.forward(&far).to_vec::<f64>(), [0.0, 50.0]);
+    /// assert_eq!(Mish.forward(&far).to_vec::<f64>(), [0.0, 50.0]);
+    /// ```
+    SiLU = silu;
+
+    /// `x tanh(softplus(x))`, elementwise: [`Tensor::mish`].
+    Mish = mish;
+
+    /// `x / (1 + |x|)`, elementwise: [`Tensor::softsign`].
+    ///
+    /// ```
+    /// use nn::{Module, Softsign};
+    /// use tape::Tensor;
+    ///
+    /// assert_eq!(Softsign.forward(&Tensor::from([-1.0, 3.0])).to_vec::<f64>(), [-0.5, 0.75]);
+    /// ```
+    Softsign = softsign;
+
+    /// The [`ELU`] that keeps mean and variance in deep networks: [`Tensor::selu`].
+    ///
+    /// ```
+    /// use nn::{Module, SELU};
+    /// use tape::Tensor;
+    ///
+    /// assert_eq!(SELU.forward(&Tensor::from([1.0])).item(), 1.0507009873554805);
+    /// ```
+    SELU = selu;
+
+    /// `min(max(x + 3, 0), 6) / 6`, elementwise: [`Tensor::hardsigmoid`].
+    ///
+    /// ```
+    /// use nn::{Hardsigmoid, Hardswish, Module};
+    /// use tape::Tensor;
+    ///
+    /// let x = Tensor::from([-3.0, 0.0, 3.0]);
+    /// assert_eq!(Hardsigmoid.forward(&x).to_vec::<f64>(), [0.0, 0.5, 1.0]);
+    /// assert_eq!(Hardswish.forward(&x).to_vec::<f64>(), [0.0, 0.0, 3.0]);
+    /// ```
+    Hardsigmoid = hardsigmoid;
+
+    /// `x` times the [`Hardsigmoid`] of `x`: [`Tensor::hardswish`].
+    Hardswish = hardswish;
 }
 
 /// Softmax along one dimension: [`Tensor::softmax`].

@@ -66,9 +66,13 @@
 //!
 //! # Where things are
 //! - [`Module`], and the containers [`Sequential`], [`ModuleList`], [`ModuleDict`], [`ParameterList`]
-//! - [`Linear`]; [`Identity`], [`Flatten`], [`Unflatten`]
-//! - the activations [`Tanh`], [`ReLU`], [`Sigmoid`], [`LogSigmoid`], [`Softmax`], [`LogSoftmax`], [`Softplus`]
-//! - [`functional`]: losses and activations as functions, with torch's defaults
+//! - [`Linear`], [`Bilinear`], [`Embedding`]; [`Identity`], [`Flatten`], [`Unflatten`]
+//! - [`Conv1d`], [`Conv2d`], [`ConvTranspose2d`]; [`MaxPool2d`], [`AvgPool2d`], [`AdaptiveAvgPool2d`], [`Upsample`]
+//! - [`BatchNorm1d`], [`BatchNorm2d`], [`LayerNorm`], [`GroupNorm`], [`Dropout`]
+//! - the activations [`Tanh`], [`ReLU`], [`ReLU6`], [`LeakyReLU`], [`PReLU`], [`ELU`], [`SELU`], [`GELU`], [`SiLU`],
+//!   [`Mish`], [`Sigmoid`], [`LogSigmoid`], [`Hardsigmoid`], [`Hardswish`], [`Hardtanh`], [`Softsign`], [`Softmax`],
+//!   [`LogSoftmax`], [`Softplus`]
+//! - [`functional`]: losses, activations and all that layers compute as functions
 //! - [`loss`]: losses with options
 //! - [`init`]: how initial weights are drawn
 //!
@@ -77,18 +81,33 @@
 #![forbid(unsafe_code)]
 
 mod activation;
+mod batch_norm;
+mod bilinear;
 mod container;
+mod convolution;
+mod dropout;
+mod embedding;
 mod error;
 pub mod functional;
 pub mod init;
 mod linear;
 pub mod loss;
 mod module;
+mod normalization;
+mod pool;
 mod reshape;
 mod sequential;
 
-pub use activation::{LogSigmoid, LogSoftmax, ReLU, Sigmoid, Softmax, Softplus, Tanh};
+pub use activation::{
+    ELU, GELU, Hardsigmoid, Hardswish, Hardtanh, LeakyReLU, LogSigmoid, LogSoftmax, Mish, PReLU, PReLUBuilder, ReLU,
+    ReLU6, SELU, SiLU, Sigmoid, Softmax, Softplus, Softsign, Tanh,
+};
+pub use batch_norm::{BatchNorm1d, BatchNorm1dBuilder, BatchNorm2d, BatchNorm2dBuilder};
+pub use bilinear::{Bilinear, BilinearBuilder};
 pub use container::{ModuleDict, ModuleList, ParameterList, parameter};
+pub use convolution::{Conv1d, Conv1dBuilder, Conv2d, Conv2dBuilder, ConvTranspose2d, ConvTranspose2dBuilder};
+pub use dropout::Dropout;
+pub use embedding::{Embedding, EmbeddingBuilder};
 pub use error::{Error, Result, StateDictError};
 pub use linear::{Linear, LinearBuilder};
 pub use loss::{
@@ -97,5 +116,10 @@ pub use loss::{
     TripletMarginLoss,
 };
 pub use module::{Copies, DeepCopy, IncompatibleKeys, Members, Mode, Module, apply, child_parameters};
+pub use normalization::{GroupNorm, GroupNormBuilder, LayerNorm, LayerNormBuilder};
+pub use pool::{AdaptiveAvgPool2d, AvgPool2d, MaxPool2d, Upsample};
 pub use reshape::{Flatten, Identity, Unflatten};
 pub use sequential::Sequential;
+pub use tape::{
+    ConvOptions, GridMode, GridPadding, GridSample, Interpolate, InterpolateMode, PadMode, PoolOptions, ScaleFactors,
+};

@@ -164,23 +164,13 @@ impl TripletMarginLoss {
             positive.dim(),
             negative.dim()
         );
-        let near = self.distance(anchor, positive);
-        let mut far = self.distance(anchor, negative);
+        let distance = |a: &Tensor, b: &Tensor| a.pairwise_distance(b, self.p, self.eps, false);
+        let near = distance(anchor, positive);
+        let mut far = distance(anchor, negative);
         if self.swap {
-            far = far.minimum(&self.distance(positive, negative));
+            far = far.minimum(&distance(positive, negative));
         }
         self.reduction.of((near - far + self.margin).clamp_min(0.0))
-    }
-
-    /// The norm of `a - b + eps` along the last dimension.
-    fn distance(&self, a: &Tensor, b: &Tensor) -> Tensor {
-        let difference = a - b + self.eps;
-        match self.p {
-            2.0 => difference.square().sum_dim(-1, false).sqrt(),
-            1.0 => difference.abs().sum_dim(-1, false),
-            f64::INFINITY => difference.abs().amax(-1, false),
-            p => difference.abs().pow(p).sum_dim(-1, false).pow(1.0 / p),
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{Mode, Module};
 use std::collections::HashMap;
-use tape::{DType, Tensor};
+use tape::{ConvOptions, DType, Interpolate, Ints, PadMode, PoolOptions, Tensor};
 
 /// A value that can be copied together with the memory of its tensors. A plain `clone()` of a module or
 /// tensor is another handle on the same numbers.
@@ -132,7 +132,7 @@ macro_rules! plain {
         })*
     };
 }
-plain!(bool, usize, isize, i64, f32, f64, String, DType);
+plain!(bool, usize, isize, i64, f32, f64, String, DType, Ints, ConvOptions, PoolOptions, PadMode, Interpolate);
 
 /// Declares how a struct of this crate is copied: field by field.
 macro_rules! deep_copy {
