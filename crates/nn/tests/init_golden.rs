@@ -48,7 +48,7 @@ fn bits(tensor: &Tensor) -> Vec<u64> {
 #[test]
 fn weights_are_torchs_bit_for_bit() {
     let hex = |digits: &Json| u64::from_str_radix(text(digits), 16).unwrap();
-    for case in cases("init.json").iter().filter(|case| text(&case["name"]) != "trunc_normal") {
+    for case in cases("init.json.gz").iter().filter(|case| text(&case["name"]) != "trunc_normal") {
         let _turn = seeded(case);
         let weight = Tensor::empty(sizes(&case["shape"]), dtype(&case["dtype"])).requires_grad_(true);
         let result = apply(text(&case["name"]), &weight);
@@ -67,7 +67,7 @@ fn weights_are_torchs_bit_for_bit() {
 /// The draws are torch's; the inverse of the distribution is as accurate as torch's, not the same.
 #[test]
 fn truncated_normals_are_torchs_but_for_the_last_places() {
-    for case in cases("init.json").iter().filter(|case| text(&case["name"]) == "trunc_normal") {
+    for case in cases("init.json.gz").iter().filter(|case| text(&case["name"]) == "trunc_normal") {
         let _turn = seeded(case);
         let expected = tensor(case);
         let a: Vec<f64> = list(&case["arguments"]).iter().map(float).collect();

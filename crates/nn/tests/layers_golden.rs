@@ -157,7 +157,7 @@ fn differs(found: &Tensor, expected: &Tensor, what: &str) -> Option<String> {
 #[test]
 fn layers_start_as_torchs_bit_for_bit() {
     let _turn = turn();
-    for case in cases("layers.json") {
+    for case in cases("layers.json.gz") {
         let (name, layer) = (text(&case["name"]), made(&case));
         let next = Tensor::rand([1], dtype(&case["dtype"])).item();
         let expected = state(&case["initial"]);
@@ -196,7 +196,7 @@ fn run(case: &Json, mut look: impl FnMut(&Json, &dyn Module, Vec<Tensor>)) -> Bo
 fn outputs_gradients_and_running_statistics_are_torchs() {
     let _turn = turn();
     let mut wrong = Vec::new();
-    for case in cases("layers.json") {
+    for case in cases("layers.json.gz") {
         let name = text(&case["name"]);
         let layer = run(&case, |step, layer, inputs| {
             let output = forward(layer, &inputs);
@@ -249,7 +249,7 @@ fn with_parameters(layer: &dyn Module, parameters: &[Tensor]) -> Box<dyn Module>
 fn derivatives_of_both_orders_pass_finite_differences() {
     let _turn = turn();
     let smooth = |case: &Json| case["smooth"].as_bool().unwrap() && text(&case["dtype"]) == "f64";
-    for case in cases("layers.json").iter().filter(|case| smooth(case)) {
+    for case in cases("layers.json.gz").iter().filter(|case| smooth(case)) {
         let name = text(&case["name"]);
         run(case, |_, layer, inputs| {
             let parameters = layer.parameters();
@@ -266,7 +266,7 @@ fn derivatives_of_both_orders_pass_finite_differences() {
 #[test]
 fn copies_and_state_dicts_carry_everything() {
     let _turn = turn();
-    for case in cases("layers.json") {
+    for case in cases("layers.json.gz") {
         let name = text(&case["name"]);
         let layer = run(&case, |_, layer, inputs| {
             forward(layer, &inputs);

@@ -174,7 +174,7 @@ fn differs(found: &Tensor, expected: &Tensor, name: &str) -> Option<String> {
 #[test]
 fn losses_and_gradients_are_torchs() {
     let mut wrong = Vec::new();
-    for case in cases("losses.json") {
+    for case in cases("losses.json.gz") {
         let name = text(&case["name"]);
         let inputs = inputs(&case);
         let loss = apply(name, &inputs);
@@ -194,7 +194,7 @@ fn losses_and_gradients_are_torchs() {
 #[test]
 fn derivatives_of_both_orders_pass_finite_differences() {
     let smooth = |case: &Json| case["smooth"].as_bool().unwrap() && text(&case["loss"]["dtype"]) == "f64";
-    for case in cases("losses.json").iter().filter(|case| smooth(case)) {
+    for case in cases("losses.json.gz").iter().filter(|case| smooth(case)) {
         let name = text(&case["name"]);
         let inputs = inputs(case);
         let learned: Vec<&Tensor> = inputs.iter().filter(|x| x.requires_grad()).collect();

@@ -2,17 +2,18 @@
 """Writes the golden data of this crate's tests: what torch 2.8.0 itself computes.
 
     pip install torch==2.8.0
-    python crates/nn/tests/golden/generate.py     # rewrites losses.json and init.json beside it
+    python crates/nn/tests/golden/generate.py     # rewrites losses.json.gz and init.json.gz beside it
 
 Every float is a C99 hex string (`float.hex()`), so a file holds the exact bits.
 
-losses.json   one case per line: name, whether the point is smooth (finite differences make sense there), inputs,
+losses.json.gz one case per line: name, whether the point is smooth (finite differences make sense there), inputs,
               the loss, and the gradients of sum(loss * [1, 1.25, 1.5, ..]) with respect to the inputs that are
               marked "learned"
-init.json     one case per line: name, seed, dtype, shape, and the bits of the tensor as hex integers; for shapes
+init.json.gz  one case per line: name, seed, dtype, shape, and the bits of the tensor as hex integers; for shapes
               of many elements their fold h = h * 31 + bits (mod 2^64) instead
 """
 
+import gzip
 import json
 import math
 import pathlib
@@ -346,9 +347,9 @@ def truncated():
 def write(name, cases):
     lines = ",\n".join(json.dumps(case) for case in cases)
     text = f'{{"torch": "{torch.__version__.split("+")[0]}", "cases": [\n{lines}\n]}}\n'
-    (HERE / name).write_text(text)
+    (HERE / name).write_bytes(gzip.compress(text.encode(), compresslevel=9, mtime=0))
 
 
 if __name__ == "__main__":
-    write("losses.json", losses())
-    write("init.json", [*inits(), *truncated()])
+    write("losses.json.gz", losses())
+    write("init.json.gz", [*inits(), *truncated()])

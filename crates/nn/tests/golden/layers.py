@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes layers.json beside it: what the layers of torch 2.8.0 start from, compute and remember.
+"""Writes layers.json.gz beside it: what the layers of torch 2.8.0 start from, compute and remember.
 
     pip install torch==2.8.0
     python crates/nn/tests/golden/layers.py
@@ -14,6 +14,7 @@ final     the state dict after them
 smooth    whether finite differences make sense
 """
 
+import gzip
 import json
 
 import torch
@@ -182,4 +183,4 @@ def layers():
 if __name__ == "__main__":
     lines = ",\n".join(json.dumps(line) for line in layers())
     text = f'{{"torch": "{torch.__version__.split("+")[0]}", "cases": [\n{lines}\n]}}\n'
-    (HERE / "layers.json").write_text(text)
+    (HERE / "layers.json.gz").write_bytes(gzip.compress(text.encode(), compresslevel=9, mtime=0))

@@ -1,13 +1,15 @@
-//! Reads the golden files: JSON whose floats are C99 hex strings, so that every bit survives.
+//! Reads the golden files: compressed JSON whose floats are C99 hex strings, so that every bit survives.
 
+use flate2::read::GzDecoder;
 use serde_json::Value as Json;
+use std::fs::File;
 use tape::{DType, Tensor};
 
-/// The cases of the JSON file `name` beside this one.
+/// The cases of the file `name` beside this one.
 pub fn cases(name: &str) -> Vec<Json> {
     let path = format!("{}/tests/golden/{name}", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
-    let mut file: Json = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let packed = File::open(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let mut file: Json = serde_json::from_reader(GzDecoder::new(packed)).unwrap_or_else(|e| panic!("{path}: {e}"));
     let Json::Array(cases) = file["cases"].take() else { panic!("{path}: no list of cases") };
     assert!(!cases.is_empty(), "{path}: an empty list of cases");
     cases
