@@ -7,6 +7,7 @@
 
 mod checkpoint;
 mod engine;
+mod flat;
 mod function;
 mod gradient;
 mod hooks;

@@ -8,6 +8,7 @@
 //! meets by writing its number and the position of its slot into them. A node that another thread's
 //! pass has claimed at the same time is looked up in a map instead.
 
+use super::flat;
 use super::mode::with_grad_mode;
 use super::node::{Edge, Node, Rule, try_claim};
 use crate::{Error, Tensor};
@@ -268,13 +269,7 @@ impl Pass {
     /// Hands a gradient to the target of an edge, in the shape and dtype that the target expects.
     #[inline]
     fn deliver(&mut self, edge: &Edge, grad: Tensor, sender: &'static str, index: usize) -> Result<(), Error> {
-        let (shape, dtype) = match edge {
-            Edge::Node(node, output) => {
-                let info = &node.outputs[*output as usize];
-                (&info.shape[..], info.dtype)
-            }
-            Edge::Leaf(leaf) => (leaf.sizes(), leaf.dtype()),
-        };
+        let (shape, dtype) = edge.shape_and_dtype();
         let grad = if grad.sizes() == shape { grad } else { fit_shape(grad, shape, sender, index)? };
         let grad = if grad.dtype() == dtype { grad } else { grad.to_dtype(dtype) };
         let slot_index = self.slot(edge);
@@ -335,7 +330,10 @@ impl Pass {
         };
         let saved = node.unpack(self.options.retain_graph, self.options.create_graph)?;
         let rule = Rule { node: &node, saved: &saved, wanted };
-        let inputs = node.op.run(&rule, &grads).map_err(|error| *error)?;
+        let mut inputs = node.op.run(&rule, &grads).map_err(|error| *error)?;
+        if self.options.create_graph && node.op.is_flat() {
+            inputs.iter_mut().for_each(|grad| *grad = grad.take().map(|grad| flat::connect(grad, &node)));
+        }
         drop(grads);
         debug_assert_eq!(inputs.len(), node.edges.len(), "{} has one gradient per input", node.op.name());
         for (position, (edge, grad)) in node.edges.iter().zip(inputs).enumerate() {

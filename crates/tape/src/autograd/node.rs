@@ -57,6 +57,11 @@ pub(crate) trait Op: Send + Sync + 'static {
         })
     }
 
+    /// Whether the derivative is made of pieces that do not change with the inputs, see [`flat`](super::flat).
+    fn is_flat(&self) -> bool {
+        false
+    }
+
     /// Calls of this operation on inputs it is differentiable at, for the gradient checks.
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample>
@@ -69,6 +74,20 @@ pub(crate) trait Op: Send + Sync + 'static {
 pub(crate) enum Edge {
     Node(Arc<Node>, u32),
     Leaf(Tensor),
+}
+
+impl Edge {
+    /// Those of the tensor whose origin this is, which its gradient must have.
+    #[inline]
+    pub fn shape_and_dtype(&self) -> (&[usize], DType) {
+        match self {
+            Edge::Node(node, output) => {
+                let info = &node.outputs[*output as usize];
+                (&info.shape, info.dtype)
+            }
+            Edge::Leaf(leaf) => (leaf.sizes(), leaf.dtype()),
+        }
+    }
 }
 
 /// Shape and dtype that the gradient of an output must have.
@@ -360,11 +379,13 @@ impl Rule<'_> {
 
     /// The shape of the only differentiable input's gradient, read off where it goes.
     pub fn input_shape(&self) -> &[usize] {
-        match &self.node.edges[0] {
-            Some(Edge::Node(node, output)) => &node.outputs[*output as usize].shape,
-            Some(Edge::Leaf(leaf)) => leaf.sizes(),
-            None => unreachable!("an operation of one input is recorded only if that input is tracked"),
-        }
+        self.shape_of(0)
+    }
+
+    /// The shape of the gradient of an input that wants one.
+    pub fn shape_of(&self, input: usize) -> &[usize] {
+        let edge = self.node.edges[input].as_ref().expect("the gradient of a constant is not wanted");
+        edge.shape_and_dtype().0
     }
 
     /// Whether a gradient for input `index` is of any use.

@@ -73,6 +73,9 @@ macro_rules! activations {
                 let x = rule.saved(0);
                 gradients![rule; fused(grad, x, Derivative(*self), || formula(grad, x))]
             }
+            fn is_flat(&self) -> bool {
+                true
+            }
             #[cfg(test)]
             fn samples() -> Vec<crate::op::Sample> {
                 tests::samples_of(stringify!($op))

@@ -150,6 +150,9 @@ impl Op for OfElement {
     fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
         gradients![rule; (self.derivative.gradient)(grad, rule.saved(0), &self.parameters)]
     }
+    fn is_flat(&self) -> bool {
+        true
+    }
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {
         let mut samples = super::hyperbolic::samples();
@@ -172,6 +175,9 @@ impl Op for OfPair {
         };
         let [left, right] = &self.function.derivatives;
         gradients![rule; slope(left), slope(right)]
+    }
+    fn is_flat(&self) -> bool {
+        true
     }
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {

@@ -108,6 +108,9 @@ impl Op for NllLoss {
         let like = || Tensor::empty(rule.input_shape(), grad.dtype());
         gradients![rule; one_hot(&like(), rule.saved(0), self.dim) * (-grad / self.count.max(1))]
     }
+    fn is_flat(&self) -> bool {
+        true
+    }
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {
         use crate::op::{Sample, spread};

@@ -64,7 +64,7 @@ impl Normalize {
             gradient.reshape_to(rule.saved(0).sizes())
         }];
         let flat = |sum: Tensor, input: usize| {
-            let shape = &rule_shape(rule, input);
+            let shape = rule.shape_of(input);
             sum.sum_dim(summed, false).reshape_to(shape)
         };
         for input in 1..rule.node.edges.len() {
@@ -109,20 +109,10 @@ impl Normalize {
             for input in 1..inputs {
                 let sums = if self.weighted && input == 1 { &factors } else { &terms };
                 let wanted = rule.needs(input);
-                gradients.push(wanted.then(|| Tensor::from_vec(sums.clone(), &rule_shape(rule, input)[..])));
+                gradients.push(wanted.then(|| Tensor::from_vec(sums.clone(), rule.shape_of(input))));
             }
         });
         gradients
-    }
-}
-
-/// The shape of a gradient, read off where it goes.
-fn rule_shape(rule: &Rule<'_>, input: usize) -> Dims {
-    use crate::autograd::Edge;
-    match &rule.node.edges[input] {
-        Some(Edge::Node(node, output)) => node.outputs[*output as usize].shape.clone(),
-        Some(Edge::Leaf(leaf)) => leaf.layout().shape.clone(),
-        None => unreachable!("the gradient of a constant is not wanted"),
     }
 }
 

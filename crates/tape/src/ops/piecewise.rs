@@ -78,6 +78,9 @@ impl Op for Relu {
         let y = rule.saved(0);
         gradients![rule; fused2(grad, y, Derivative(Relu), || grad.masked_fill(&y.le(0), 0))]
     }
+    fn is_flat(&self) -> bool {
+        true
+    }
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {
         crate::op::unary_samples(-2.0, 2.0, |x| x.relu() * x)

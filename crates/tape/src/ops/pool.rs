@@ -96,6 +96,9 @@ impl Op for MaxPool {
         let zeros = || Tensor::zeros([planes, plane], grad.dtype());
         gradients![rule; zeros().scatter_add(1, &indices.reshape_to(&flat), &grad.reshape_to(&flat)).reshape_to(shape)]
     }
+    fn is_flat(&self) -> bool {
+        true
+    }
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {
         tests::max_samples()

@@ -30,6 +30,10 @@ impl Op for Rearrange {
     fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
         gradients![rule; add_back(grad, &self.0)]
     }
+    fn is_flat(&self) -> bool {
+        // As torch has it: paddings know their input, other arrangements only its shape.
+        self.0.names[0].contains("Pad")
+    }
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {
         use crate::op::{Sample, spread};

@@ -23,6 +23,10 @@ impl Op for Resample {
     fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
         gradients![rule; apply(grad, self.dim, [&self.transposed, &self.taps], self.name)]
     }
+    fn is_flat(&self) -> bool {
+        // As torch has it: averages over windows know their input, interpolations only its size.
+        self.name.contains("AvgPool")
+    }
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {
         use crate::op::{Sample, spread};

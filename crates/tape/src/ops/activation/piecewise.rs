@@ -25,6 +25,18 @@ static SOFTSHRINK: Derivative = Derivative {
     gradient: |grad, x, &[lambda, ..]| grad.masked_fill(&within(x, lambda), 0),
 };
 
+/// The parameter is the half width of the interval that becomes 0.
+static HARDSHRINK: Derivative = Derivative {
+    node: "HardshrinkBackward0",
+    gradient: |grad, x, &[lambda, ..]| grad.masked_fill(&within(x, lambda), 0),
+};
+
+/// The parameter is the threshold.
+static THRESHOLD: Derivative = Derivative {
+    node: "ThresholdBackward0",
+    gradient: |grad, x, &[threshold, ..]| grad.masked_fill(&x.le(threshold), 0),
+};
+
 /// Whether each element lies in `[-limit, limit]`.
 fn within(x: &Tensor, limit: f64) -> Tensor {
     x.ge(-limit).logical_and(&x.le(limit))
@@ -100,7 +112,8 @@ impl Tensor {
     #[track_caller]
     pub fn hardshrink(&self, lambda: impl Into<f64>) -> Tensor {
         check_floating("hardshrink", self);
-        self.masked_fill(&within(self, lambda.into()), 0)
+        let lambda = lambda.into();
+        HARDSHRINK.record(no_grad(|| self.masked_fill(&within(self, lambda), 0)), self, [lambda, 0.0, 0.0])
     }
 
     /// `x - tanh(x)`.
@@ -143,12 +156,13 @@ impl Tensor {
     #[track_caller]
     pub fn threshold(&self, threshold: impl Into<f64>, value: impl Into<f64>) -> Tensor {
         let numbers = [threshold.into(), value.into()];
+        let parameters = [numbers[0], 0.0, 0.0];
         let [threshold, value] = numbers.map(|number| match self.dtype() {
             DType::I64 => Scalar::Int(number as i64),
             DType::Bool => panic!("threshold: not implemented for dtype bool; convert with long() first"),
             _ => Scalar::Float(number),
         });
-        self.masked_fill(&self.le(threshold), value)
+        THRESHOLD.record(no_grad(|| self.masked_fill(&self.le(threshold), value)), self, parameters)
     }
 
     /// [`softmax`](Tensor::softmax) of `-x` along dimension `dim`.
