@@ -235,8 +235,9 @@ fn apply<F: MultiFunction>(function: F, inputs: &[&Tensor]) -> Vec<Tensor> {
         .saved
         .iter()
         .map(|tensor| match outputs.iter().position(|output| output.same(tensor)) {
-            Some(index) => Saved::output(tensor, index as u32),
-            None => Saved::input(tensor),
+            // An input that is returned as it is has the history of an input.
+            Some(index) if !owned.iter().any(|input| input.same(tensor)) => Saved::output(tensor, index as u32),
+            _ => Saved::input(tensor),
         })
         .collect();
     let infos = outputs
