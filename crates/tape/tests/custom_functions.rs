@@ -55,6 +55,17 @@ fn a_saved_input_that_is_returned_stays_an_input() {
 }
 
 #[test]
+fn changes_of_a_returned_input_do_not_reach_the_input() {
+    let x = Tensor::from(3.0).requires_grad_(true);
+    let y = &x * 2.0;
+    Through.apply(&[&y]).mul_(5.0);
+    y.backward().unwrap();
+    assert_eq!((y.item(), x.grad().unwrap().item()), (6.0, 2.0));
+    Through.apply(&[&x]).mul_(5.0);
+    assert_eq!(x.item(), 3.0);
+}
+
+#[test]
 fn saved_inputs_and_outputs_carry_second_derivatives() {
     let (x, y) = (Tensor::from([0.5, -1.0, 2.0]), Tensor::from([[0.3], [0.7]]));
     gradcheck(|v| Logistic.apply(&[&v[0]]), &[&x]).unwrap();
