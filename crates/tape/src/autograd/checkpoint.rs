@@ -97,9 +97,12 @@ impl Recomputable {
         if let Some(saves) = region.take(self.index, with_history) {
             return Ok(saves);
         }
-        let recomputed = region.recompute(with_history)?;
-        *region.lock() = recomputed;
-        Ok(region.take(self.index, with_history).unwrap_or_default())
+        let mut recomputed = region.recompute(with_history)?;
+        // Before another thread can take it.
+        let own = recomputed.saves.get_mut(self.index).and_then(Option::take);
+        let before = std::mem::replace(&mut *region.lock(), recomputed);
+        drop(before);
+        Ok(own.unwrap_or_default())
     }
 }
 
