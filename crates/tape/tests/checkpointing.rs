@@ -218,3 +218,22 @@ fn nothing_is_kept_under_no_grad() {
     let x = Tensor::from([0.4]).requires_grad_(true);
     assert!(!no_grad(|| checkpoint(|x| x[0].exp(), &[&x])).requires_grad());
 }
+
+#[test]
+fn threads_may_differentiate_one_region_at_the_same_time() {
+    let x = Tensor::from([0.3, 0.7]).requires_grad_(true);
+    let y = checkpoint(|x| x[0].exp().sin().exp().sum(), &[&x]);
+    let expected = grad(&y, &x).retain_graph(true).compute().unwrap()[0].to_vec::<f64>();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (x, y, expected) = (&x, &y, &expected);
+            scope.spawn(move || {
+                for _ in 0..4000 {
+                    // With history and without it: neither finds the other's values.
+                    let pass = grad(y, x).retain_graph(true).create_graph(thread == 0);
+                    assert_eq!(pass.compute().unwrap()[0].to_vec::<f64>(), *expected);
+                }
+            });
+        }
+    });
+}

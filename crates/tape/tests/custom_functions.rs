@@ -33,6 +33,38 @@ impl Function for Product {
     }
 }
 
+/// Returns its input as it is, with `x` as the factor of its gradient.
+struct Through;
+
+impl Function for Through {
+    fn forward(&self, context: &mut Context, inputs: &[Tensor]) -> Tensor {
+        context.save_for_backward(&[&inputs[0]]);
+        inputs[0].clone()
+    }
+    fn backward(&self, context: &Context, grad_output: &Tensor) -> Vec<Option<Tensor>> {
+        vec![Some(grad_output * &context.saved_tensors()[0])]
+    }
+}
+
+#[test]
+fn a_saved_input_that_is_returned_stays_an_input() {
+    let x = Tensor::from(3.0).requires_grad_(true);
+    let first = grad(Through.apply(&[&x]), &x).create_graph(true).compute().unwrap().remove(0);
+    // As in torch; through the output it would be 3 again.
+    assert_eq!((first.item(), grad(&first, &x).compute().unwrap()[0].item()), (3.0, 1.0));
+}
+
+#[test]
+fn changes_of_a_returned_input_do_not_reach_the_input() {
+    let x = Tensor::from(3.0).requires_grad_(true);
+    let y = &x * 2.0;
+    Through.apply(&[&y]).mul_(5.0);
+    y.backward().unwrap();
+    assert_eq!((y.item(), x.grad().unwrap().item()), (6.0, 2.0));
+    Through.apply(&[&x]).mul_(5.0);
+    assert_eq!(x.item(), 3.0);
+}
+
 #[test]
 fn saved_inputs_and_outputs_carry_second_derivatives() {
     let (x, y) = (Tensor::from([0.5, -1.0, 2.0]), Tensor::from([[0.3], [0.7]]));

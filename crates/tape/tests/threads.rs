@@ -1,6 +1,7 @@
 //! The number of threads changes no bit of a result.
 
-use tape::{Tensor, grad};
+use rayon::prelude::*;
+use tape::{DType, Tensor, grad};
 
 /// Numbers whose sums depend on the order of addition.
 fn uneven(len: usize) -> Vec<f64> {
@@ -64,4 +65,31 @@ fn sums_products_and_gradients_have_the_same_bits_on_any_number_of_threads() {
             assert!(found == expected, "result {number} differs on {threads} threads");
         }
     }
+}
+
+/// A parallel loop of the user runs on the same machine as the kernels.
+#[test]
+fn jobs_of_a_parallel_loop_do_not_wait_for_a_kernel_that_waits_for_them() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let (done, finished) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let w = Tensor::ones([1_000_000], DType::F32);
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            // Locks the memory and hands pieces to other threads.
+            scope.spawn(|| {
+                let direction = vec![0.0f32; w.numel()];
+                while !stop.load(Ordering::Relaxed) {
+                    w.add_scaled(1.0, &direction);
+                }
+            });
+            for _ in 0..20 {
+                let sums = (0..32).into_par_iter().map(|i| w.i(i..i + 4).sum().item());
+                assert_eq!(sums.sum::<f64>(), 128.0);
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+        done.send(()).expect("somebody waits");
+    });
+    finished.recv_timeout(std::time::Duration::from_secs(120)).expect("the loop and the kernels wait for each other");
 }

@@ -2,6 +2,7 @@
 
 use super::mode::{enable_grad, is_grad_enabled};
 use super::node::{Node, Saves};
+use crate::kernel::parallel::Locked;
 use crate::random::{Generator, get_rng_state, set_rng_state};
 use crate::{Error, Tensor};
 use std::cell::{Cell, RefCell};
@@ -96,9 +97,12 @@ impl Recomputable {
         if let Some(saves) = region.take(self.index, with_history) {
             return Ok(saves);
         }
-        let recomputed = region.recompute(with_history)?;
-        *region.lock() = recomputed;
-        Ok(region.take(self.index, with_history).unwrap_or_default())
+        let mut recomputed = region.recompute(with_history)?;
+        // Before another thread can take it.
+        let own = recomputed.saves.get_mut(self.index).and_then(Option::take);
+        let before = std::mem::replace(&mut *region.lock(), recomputed);
+        drop(before);
+        Ok(own.unwrap_or_default())
     }
 }
 
@@ -197,6 +201,8 @@ fn collect<R, K: 'static>(body: impl FnOnce() -> R, keep: impl Fn(&Arc<Node>) ->
     COLLECTORS.with_borrow_mut(|all| all.push(Box::new(move |node| list.borrow_mut().push(keep(node)))));
     COLLECTING.set(true);
     let pop = Pop;
+    // What other jobs record on this thread is not the region's.
+    let _alone = Locked::new();
     let result = body();
     drop(pop);
     let kept = kept.take();

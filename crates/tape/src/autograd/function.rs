@@ -65,7 +65,8 @@ pub trait Function: Send + Sync + 'static {
         false
     }
 
-    /// The value for `inputs`, recorded if one of them requires gradients.
+    /// The value for `inputs`, recorded if one of them requires gradients. It is then a copy if `forward` returns
+    /// an input or a view of one.
     ///
     /// A backward pass through it fails if `backward` returns another number of gradients than there are
     /// inputs, or one that does not fit its input's shape.
@@ -235,8 +236,9 @@ fn apply<F: MultiFunction>(function: F, inputs: &[&Tensor]) -> Vec<Tensor> {
         .saved
         .iter()
         .map(|tensor| match outputs.iter().position(|output| output.same(tensor)) {
-            Some(index) => Saved::output(tensor, index as u32),
-            None => Saved::input(tensor),
+            // An input that is returned as it is has the history of an input.
+            Some(index) if !owned.iter().any(|input| input.same(tensor)) => Saved::output(tensor, index as u32),
+            _ => Saved::input(tensor),
         })
         .collect();
     let infos = outputs
@@ -247,13 +249,14 @@ fn apply<F: MultiFunction>(function: F, inputs: &[&Tensor]) -> Vec<Tensor> {
     let node = Node::new(Custom { function, values: context.values }, edges, infos, saved);
     let marked = |output: &Tensor| context.non_differentiable.iter().any(|marked| marked.same(output));
     let with_history = |(index, output): (usize, &Tensor)| {
-        // Another handle: the function may have kept this one, or returned an input.
-        let alias = output.alias();
-        if output.dtype().is_floating_point() && !marked(output) {
-            alias.with_origin(Arc::clone(&node), index as u32)
-        } else {
-            alias
+        if !output.dtype().is_floating_point() || marked(output) {
+            return output.alias();
         }
+        // Another handle: the function may have kept this one. What lies in the memory of an input is copied: a
+        // change in place would change the input too, past the input's history.
+        let shared = owned.iter().any(|input| input.shares_storage(output));
+        let result = if shared { no_grad(|| output.copy()) } else { output.alias() };
+        result.with_origin(Arc::clone(&node), index as u32)
     };
     outputs.iter().enumerate().map(with_history).collect()
 }

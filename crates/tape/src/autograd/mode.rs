@@ -1,5 +1,6 @@
 //! Whether operations are recorded, per thread.
 
+use crate::kernel::parallel::Locked;
 use std::cell::Cell;
 use std::marker::PhantomData;
 
@@ -21,13 +22,15 @@ pub fn is_grad_enabled() -> bool {
 /// Restores the mode that was found at its creation, also when the stack unwinds.
 struct Restore {
     previous: bool,
+    /// No job of another may run on this thread meanwhile: it would find this mode.
+    _alone: Locked,
     /// The mode belongs to a thread, so the guard must stay on it.
     _thread: PhantomData<*const ()>,
 }
 
 impl Restore {
     fn set(enabled: bool) -> Restore {
-        Restore { previous: ENABLED.replace(enabled), _thread: PhantomData }
+        Restore { previous: ENABLED.replace(enabled), _alone: Locked::new(), _thread: PhantomData }
     }
 }
 
@@ -119,5 +122,25 @@ impl EnableGradGuard {
     #[expect(clippy::new_without_default, reason = "a default guard would be a surprise")]
     pub fn new() -> EnableGradGuard {
         EnableGradGuard(Restore::set(true))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::parallel::allowed;
+    use crate::{Tensor, checkpoint};
+
+    #[test]
+    fn jobs_of_others_do_not_run_in_a_mode_that_is_not_theirs() {
+        let threads = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        threads.install(|| {
+            assert!(allowed());
+            // Here a job would not be recorded, there it would be taken for a part of the region.
+            assert!(no_grad(|| !allowed()));
+            let x = Tensor::from(2.0).requires_grad_(true);
+            checkpoint(|x| if allowed() { panic!("a region is not alone") } else { x[0].exp() }, &[&x]);
+            assert!(allowed());
+        });
     }
 }

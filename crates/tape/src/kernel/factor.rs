@@ -13,6 +13,7 @@ mod reflect;
 pub(crate) mod svd;
 pub(crate) mod triangular;
 
+use super::parallel::{allowed, on_own_threads};
 use crate::{Float, vector};
 use gemm::{Parallelism, gemm};
 
@@ -73,32 +74,35 @@ fn subtract_product<T: Float>(
     if n == 1 && b.strides[0] == 1 {
         return subtract_matrix_vector(c, stride, [m, k], a, &b.data[..k]);
     }
-    let parallel = parallel && m * k * n >= PARALLEL && super::parallel::allowed();
-    // SAFETY: the assertions above keep every element of the three matrices within its slice, and the exclusive
-    // borrow of `c` keeps it apart from the others; `T` is f32 or f64, which gemm supports.
-    unsafe {
-        gemm(
-            m,
-            n,
-            k,
-            c.as_mut_ptr(),
-            1,
-            stride as isize,
-            true,
-            a.data.as_ptr(),
-            a.strides[1] as isize,
-            a.strides[0] as isize,
-            b.data.as_ptr(),
-            b.strides[1] as isize,
-            b.strides[0] as isize,
-            T::ONE,
-            -T::ONE,
-            false,
-            false,
-            false,
-            if parallel { Parallelism::Rayon(0) } else { Parallelism::None },
-        );
-    }
+    let parallel = parallel && m * k * n >= PARALLEL && allowed();
+    let run = |c: &mut [T], parallelism: Parallelism| {
+        // SAFETY: the assertions above keep every element of the three matrices within its slice, and the
+        // exclusive borrow of `c` keeps it apart from the others; `T` is f32 or f64, which gemm supports.
+        unsafe {
+            gemm(
+                m,
+                n,
+                k,
+                c.as_mut_ptr(),
+                1,
+                stride as isize,
+                true,
+                a.data.as_ptr(),
+                a.strides[1] as isize,
+                a.strides[0] as isize,
+                b.data.as_ptr(),
+                b.strides[1] as isize,
+                b.strides[0] as isize,
+                T::ONE,
+                -T::ONE,
+                false,
+                false,
+                false,
+                parallelism,
+            );
+        }
+    };
+    if parallel { on_own_threads(|| run(c, Parallelism::Rayon(0))) } else { run(c, Parallelism::None) }
 }
 
 /// `c -= a @ x` for one column, which is not worth packing for `gemm`.

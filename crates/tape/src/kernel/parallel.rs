@@ -1,13 +1,16 @@
 //! Splitting an output between threads, and when that is allowed.
 
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::cell::Cell;
 use std::marker::PhantomData;
+use std::sync::OnceLock;
 
 thread_local! {
     static LOCKS: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Held as long as this thread holds the lock of a tensor's memory, see [`allowed`].
+/// Held as long as this thread holds the lock of a tensor's memory, or is in a mode that other jobs must not
+/// find it in (see [`allowed`]).
 pub(crate) struct Locked(PhantomData<*const ()>);
 
 impl Locked {
@@ -27,9 +30,9 @@ impl Drop for Locked {
 
 /// Whether a kernel on this thread may hand pieces to others.
 ///
-/// A thread of the pool runs other jobs while it waits for its pieces. If it holds a lock meanwhile, such a
-/// job may want that very lock and wait forever; so a kernel that runs inside of a user's parallel loop, on
-/// memory that is locked, stays on its thread.
+/// A thread of a user's pool runs other jobs while it waits for its pieces. If it holds a lock meanwhile, such a
+/// job may want that very lock and wait forever; if it does not record operations, neither would the job. So a
+/// kernel that runs inside of a user's parallel loop and is [`Locked`] stays on its thread.
 #[inline]
 pub(crate) fn allowed() -> bool {
     rayon::current_num_threads() > 1 && (LOCKS.get() == 0 || rayon::current_thread_index().is_none())
@@ -51,7 +54,23 @@ pub(crate) fn join<A: Send, B: Send>(left: impl FnOnce() -> A + Send, right: imp
 }
 
 fn join_dyn(left: &mut (dyn FnMut() + Send), right: &mut (dyn FnMut() + Send)) {
-    rayon::join(left, right);
+    on_own_threads(|| rayon::join(left, right));
+}
+
+/// Runs `body`, which hands pieces to others, on threads that run pieces of kernels and nothing else.
+///
+/// In the pool that users share, a thread that waits for a piece may take up a job of the user, and that job may
+/// want a lock which the caller of the kernel holds: each would wait for the other.
+pub(crate) fn on_own_threads<R: Send>(body: impl FnOnce() -> R + Send) -> R {
+    static OWN: OnceLock<Option<ThreadPool>> = OnceLock::new();
+    if rayon::current_thread_index().is_some() {
+        return body();
+    }
+    let build = || ThreadPoolBuilder::new().num_threads(rayon::current_num_threads()).build().ok();
+    match OWN.get_or_init(build) {
+        Some(threads) => threads.install(body),
+        None => body(),
+    }
 }
 
 /// Runs `work` on pieces of `chunk` elements of `out`, with the position of their first element, on

@@ -232,7 +232,7 @@ impl Tensor {
     /// If the tensor has fewer than two dimensions.
     #[track_caller]
     pub fn triu(&self, diagonal: isize) -> Tensor {
-        let mask = self.triangle("triu", |row, columns| (row + diagonal).clamp(0, columns)..columns);
+        let mask = self.triangle("triu", |row, columns| row.saturating_add(diagonal).clamp(0, columns)..columns);
         fill("triu", &mask, self, true, Scalar::Int(0), "TriuBackward0")
     }
 
@@ -249,7 +249,7 @@ impl Tensor {
     /// If the tensor has fewer than two dimensions.
     #[track_caller]
     pub fn tril(&self, diagonal: isize) -> Tensor {
-        let mask = self.triangle("tril", |row, columns| 0..(row + diagonal + 1).clamp(0, columns));
+        let mask = self.triangle("tril", |row, columns| 0..row.saturating_add(diagonal).saturating_add(1).clamp(0, columns));
         fill("tril", &mask, self, true, Scalar::Int(0), "TrilBackward0")
     }
 
@@ -379,6 +379,8 @@ mod tests {
         let batch = Tensor::stack([&x, &x], 0).transpose(1, 2);
         assert_eq!(batch.triu(-1).select(0, 1).to_vec::<i64>(), x.t().triu(-1).to_vec::<i64>());
         assert_eq!(Tensor::zeros([2, 0, 3], DType::F32).tril(0).sizes(), [2, 0, 3]);
+        assert_eq!((x.triu(isize::MAX).sum().item(), x.tril(isize::MIN).sum().item()), (0.0, 0.0));
+        assert!(x.triu(isize::MIN).equal(&x) && x.tril(isize::MAX).equal(&x));
         // What is cut off may be anything.
         let x = Tensor::from([[1.0, f64::NAN], [f64::INFINITY, 2.0]]).requires_grad_(true);
         let y = x.triu(0).tril(0);

@@ -208,9 +208,11 @@ fn target(x: &Tensor, options: &Interpolate) -> (Ints, Vec<Option<f64>>) {
             let factors: Vec<f64> = (0..dims).map(|dim| factors[if factors.len() == 1 { 0 } else { dim }]).collect();
             let size = |(&size, &factor): (&usize, &f64)| (size as f64 * factor).floor() as isize;
             let sizes: Vec<isize> = x.sizes()[2..].iter().zip(&factors).map(size).collect();
-            if sizes.iter().any(|&size| size < 1) {
+            // So many elements fit no memory; an infinite factor asks for them.
+            const MOST: isize = isize::MAX / 64;
+            if sizes.iter().any(|&size| !(1..=MOST).contains(&size)) {
                 panic!(
-                    "interpolate: Input and output sizes should be greater than 0, but got input {:?} and output {sizes:?}; \
+                    "interpolate: Input and output sizes should be greater than 0 and at most {MOST}, but got input {:?} and output {sizes:?}; \
                      the factors are {factors:?}",
                     &x.sizes()[2..]
                 );

@@ -13,10 +13,10 @@ pub(super) fn largest(values: &[f64]) -> f64 {
     values.iter().fold(0.0, |max: f64, x| if x.abs() > max || x.is_nan() { x.abs() } else { max })
 }
 
-/// A power of two next to a finite number, 1 for 0.
+/// A power of two next to a finite number, 1 for 0; not below the smallest normal one, whose reciprocal is finite.
 pub(super) fn power_of_two(x: f64) -> Option<f64> {
     let bits = x.abs().to_bits() & 0x7ff0_0000_0000_0000;
-    x.is_finite().then(|| if bits == 0 { 1.0 } else { f64::from_bits(bits) })
+    x.is_finite().then(|| if x == 0.0 { 1.0 } else { f64::from_bits(bits).max(f64::MIN_POSITIVE) })
 }
 
 /// Singular values, descending, into `values`, and if wanted all `m` left singular vectors into the columns of

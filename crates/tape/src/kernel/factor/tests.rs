@@ -215,3 +215,16 @@ fn qr_is_orthogonal_and_triangular() {
         }
     }
 }
+
+#[test]
+fn values_of_subnormal_matrices_are_found() {
+    // [[2, 1], [1, 3]] has the eigenvalues (5 -+ sqrt(5)) / 2.
+    let expected = [1.381966011250105, 3.618033988749895];
+    let matrix = [2.0, 1.0, 1.0, 3.0].map(|x| x * 1e-310);
+    let (mut eigen, mut singular) = ([0.0; 2], [0.0; 2]);
+    eigen::symmetric(&mut matrix.clone(), 2, &mut eigen, None).unwrap();
+    svd::decompose(&mut matrix.clone(), 2, 2, &mut singular, None).unwrap();
+    for (found, expected) in eigen.iter().zip(expected).chain(singular.iter().rev().zip(expected)) {
+        assert!((found * 1e300 * 1e10 - expected).abs() < 1e-12, "{found:e}");
+    }
+}

@@ -3,7 +3,7 @@
 
 use super::{MatMul, Matrix, Product};
 use crate::Float;
-use crate::kernel::parallel::for_chunks;
+use crate::kernel::parallel::{for_chunks, on_own_threads};
 use crate::kernel::simd::{Kernel, dispatch};
 use crate::vector;
 use gemm::{Parallelism, gemm};
@@ -61,32 +61,35 @@ fn float_product<T: Float>(product: Product<'_, T>, out: &mut [T]) {
 fn general<T: Float>(product: &Product<'_, T>, out: &mut [T], [row_stride, col_stride]: [usize; 2]) {
     let &Product { m, k, n, a, b, accumulate, parallel } = product;
     debug_assert!(out.len() > (m - 1) * row_stride + (n - 1) * col_stride);
-    // SAFETY: `matmul` checked that all `m x k` and `k x n` elements lie within the data of `a` and `b`;
-    // `out` holds `m * n` elements and `row_stride`, `col_stride` are those of a dense matrix in either
-    // order.
-    unsafe {
-        gemm(
-            m,
-            n,
-            k,
-            out.as_mut_ptr(),
-            col_stride as isize,
-            row_stride as isize,
-            accumulate,
-            a.data.as_ptr(),
-            a.col_stride as isize,
-            a.row_stride as isize,
-            b.data.as_ptr(),
-            b.col_stride as isize,
-            b.row_stride as isize,
-            T::ONE,
-            T::ONE,
-            false,
-            false,
-            false,
-            if parallel { Parallelism::Rayon(0) } else { Parallelism::None },
-        );
-    }
+    let run = |out: &mut [T], parallelism: Parallelism| {
+        // SAFETY: `matmul` checked that all `m x k` and `k x n` elements lie within the data of `a` and `b`;
+        // `out` holds `m * n` elements and `row_stride`, `col_stride` are those of a dense matrix in either
+        // order.
+        unsafe {
+            gemm(
+                m,
+                n,
+                k,
+                out.as_mut_ptr(),
+                col_stride as isize,
+                row_stride as isize,
+                accumulate,
+                a.data.as_ptr(),
+                a.col_stride as isize,
+                a.row_stride as isize,
+                b.data.as_ptr(),
+                b.col_stride as isize,
+                b.row_stride as isize,
+                T::ONE,
+                T::ONE,
+                false,
+                false,
+                false,
+                parallelism,
+            );
+        }
+    };
+    if parallel { on_own_threads(|| run(out, Parallelism::Rayon(0))) } else { run(out, Parallelism::None) }
 }
 
 /// Few elements of many terms: partial products over pieces of the terms, added in a balanced tree.

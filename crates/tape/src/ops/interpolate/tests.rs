@@ -126,3 +126,9 @@ fn a_mode_of_other_dimensions_is_refused() {
 fn corners_of_nearest_elements_are_refused() {
     Tensor::zeros([1, 1, 3], DType::F32).interpolate(Interpolate::size(3).align_corners(true));
 }
+
+#[test]
+#[should_panic(expected = "Input and output sizes should be greater than 0 and at most")]
+fn factors_are_finite() {
+    Tensor::ones([1, 1, 3], DType::F64).interpolate(Interpolate::scale(f64::INFINITY));
+}
