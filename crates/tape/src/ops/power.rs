@@ -114,6 +114,9 @@ impl Op for PowScalar {
             _ => formula(),
         }]
     }
+    fn is_flat(&self) -> bool {
+        true
+    }
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {
         let mut samples = crate::op::unary_samples(-2.0, 2.0, |x| x.pow(2.0));
@@ -160,6 +163,9 @@ impl Op for ScalarPow {
         } else {
             grad * (y * base.ln())
         }]
+    }
+    fn is_flat(&self) -> bool {
+        true
     }
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {
