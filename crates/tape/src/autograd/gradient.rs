@@ -215,6 +215,29 @@ impl Grad {
         GradAllowUnused { grad: self, allow_unused: materialize, materialize }
     }
 
+    /// Runs the pass for the only input: its gradient, Python's `grad(..)[0]`.
+    ///
+    /// ```
+    /// use tape::{Tensor, grad};
+    /// let x = Tensor::from([2.0]).requires_grad_(true);
+    /// let first = grad(x.pow(3.0).sum(), &x).create_graph(true).compute_one()?;
+    /// assert_eq!(grad(first.sum(), &x).compute_one()?.item(), 12.0);
+    /// # Ok::<(), tape::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`compute`](Grad::compute); also if there are several inputs.
+    pub fn compute_one(self) -> Result<Tensor, Error> {
+        let mut gradients = self.compute()?;
+        match (gradients.pop(), gradients.len()) {
+            (Some(gradient), 0) => Ok(gradient),
+            (_, others) => Err(Error::InvalidOption(format!(
+                "compute_one gives the gradient of the only input, but there are {} inputs; use compute",
+                others + 1
+            ))),
+        }
+    }
+
     /// Runs the pass. One gradient per input, in order, each of its input's shape and dtype.
     ///
     /// # Errors

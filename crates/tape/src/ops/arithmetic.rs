@@ -257,7 +257,8 @@ impl Op for Reciprocal {
 }
 
 impl Tensor {
-    /// `self + other`, elementwise under broadcasting; also the operator `+`.
+    /// `self + other`, elementwise under broadcasting; also the operator `+`. The sum of booleans is whether
+    /// either is true.
     ///
     /// ```
     /// # use tape::Tensor;
@@ -271,6 +272,9 @@ impl Tensor {
     #[track_caller]
     pub fn add<'a>(&self, other: impl Into<Operand<'a>>) -> Tensor {
         match other.into() {
+            Operand::Tensor(other) if self.dtype() == DType::Bool && other.dtype() == DType::Bool => {
+                self.logical_or(&other)
+            }
             Operand::Tensor(other) if self.dtype() == other.dtype() => {
                 let out = dispatch_number!("add", self.dtype(), T => zip_uniform::<T, _>("add", self, &other, f::Plus));
                 out.record(&[self, &other], || Add, |_| saves![])
@@ -328,7 +332,8 @@ impl Tensor {
         out.record(&[&x], || SubScalarFrom, |_| saves![])
     }
 
-    /// `self * other`, elementwise under broadcasting; also the operator `*`.
+    /// `self * other`, elementwise under broadcasting; also the operator `*`. The product of booleans is whether
+    /// both are true.
     ///
     /// ```
     /// # use tape::Tensor;
@@ -340,6 +345,9 @@ impl Tensor {
     #[track_caller]
     pub fn mul<'a>(&self, other: impl Into<Operand<'a>>) -> Tensor {
         match other.into() {
+            Operand::Tensor(other) if self.dtype() == DType::Bool && other.dtype() == DType::Bool => {
+                self.logical_and(&other)
+            }
             Operand::Tensor(other) if self.dtype() == other.dtype() => {
                 let out =
                     dispatch_number!("mul", self.dtype(), T => zip_uniform::<T, _>("mul", self, &other, f::Times));
