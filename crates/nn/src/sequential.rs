@@ -69,8 +69,17 @@ impl Sequential {
     /// }
     /// assert_eq!(model.len(), 6);
     /// ```
+    ///
+    /// # Panics
+    /// If another module has been given that name.
+    #[track_caller]
     pub fn push(&mut self, module: impl Module + 'static) {
-        self.modules.push((self.modules.len().to_string(), module.boxed()));
+        let name = self.modules.len().to_string();
+        assert!(
+            self.modules.iter().all(|(taken, _)| *taken != name),
+            "Sequential::push: the name {name:?}, its position, is taken by another module; name it with Sequential::named"
+        );
+        self.modules.push((name, module.boxed()));
     }
 
     /// Number of modules.

@@ -351,3 +351,10 @@ fn layers_without_parameters() {
 fn unflatten_keeps_the_number_of_elements() {
     Unflatten::new(1, [3, 2]).forward(&Tensor::zeros([1, 5], DType::F32));
 }
+
+#[test]
+#[should_panic(expected = "the name \"1\", its position, is taken by another module")]
+fn a_name_is_not_given_twice() {
+    let mut model = nn::Sequential::named([("1", nn::Linear::new(2, 2).boxed())]);
+    model.push(nn::Tanh);
+}
