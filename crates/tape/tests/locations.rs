@@ -13,7 +13,8 @@ fn panics_are_located_at_the_call() {
         *LOCATION.lock().unwrap() = info.location().map(|at| (at.file().to_string(), at.line()));
     }));
     let x = Tensor::zeros([2, 3, 4], DType::F32);
-    let calls: &[(u32, fn(&Tensor) -> Tensor)] = &[
+    type Call = (u32, fn(&Tensor) -> Tensor);
+    let calls: &[Call] = &[
         (line!(), |x| x.reshape([5, -1])),
         (line!(), |x| x.reshape([2, -3])),
         (line!(), |x| x.reshape([isize::MAX, isize::MAX])),

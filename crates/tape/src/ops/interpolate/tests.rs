@@ -36,7 +36,8 @@ fn the_nearest_element_lies_at_the_position_rounded_down() {
 fn factors_of_images_that_double_or_keep_a_dimension_are_exact() {
     // The old row and column of each new one, and the gradient of the elements weighed by 1, 2, 3, ...
     let [doubled, kept] = [[0, 0, 1, 1, 2, 2, 3, 3].as_slice(), &[0, 1, 2, 3]];
-    let cases: [([f64; 2], &[i64], &[i64], [f64; 12]); 4] = [
+    type Case<'a> = ([f64; 2], &'a [i64], &'a [i64], [f64; 12]);
+    let cases: [Case<'_>; 4] = [
         ([2.1, 2.3], doubled, &[0, 0, 1, 1, 2, 2], [18., 26., 34., 66., 74., 82., 114., 122., 130., 162., 170., 178.]),
         ([2.1, 1.7], doubled, &[0, 0, 1, 1, 2], [16., 24., 15., 56., 64., 35., 96., 104., 55., 136., 144., 75.]),
         ([1.2, 1.2], kept, &[0, 1, 2], [1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12.]),
