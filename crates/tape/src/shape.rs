@@ -407,20 +407,26 @@ pub(crate) fn broadcast_strides(shape: &[usize], strides: &[usize], target: &[us
 /// Resolves one `-1` in a list of sizes so that the product is `numel`.
 #[track_caller]
 pub(crate) fn infer_sizes(op: &str, sizes: &[isize], from: &[usize]) -> Dims {
-    let total = numel(from);
-    let invalid = || -> ! {
+    // A function and matches: a panic in a closure would be located here, not at the caller.
+    #[track_caller]
+    fn invalid(op: &str, sizes: &[isize], from: &[usize]) -> ! {
+        let total = numel(from);
         panic!(
             "{op}: shape {sizes:?} is invalid for input of size {total} (shape {from:?}); the products of the sizes must agree"
         )
-    };
+    }
+    let total = numel(from);
     let mut known = 1usize;
     let mut free = None;
     for (i, &size) in sizes.iter().enumerate() {
         match size {
             -1 if free.is_none() => free = Some(i),
             -1 => panic!("{op}: only one dimension can be inferred, but the sizes are {sizes:?}"),
-            size if size < 0 => invalid(),
-            size => known = known.checked_mul(size as usize).unwrap_or_else(|| invalid()),
+            size if size < 0 => invalid(op, sizes, from),
+            size => match known.checked_mul(size as usize) {
+                Some(product) => known = product,
+                None => invalid(op, sizes, from),
+            },
         }
     }
     let mut shape: Dims = sizes.iter().map(|&size| size.max(0) as usize).collect();
@@ -432,11 +438,11 @@ pub(crate) fn infer_sizes(op: &str, sizes: &[isize], from: &[usize]) -> Dims {
                      -1 can be any value and is ambiguous; write the size out"
                 );
             }
-            invalid();
+            invalid(op, sizes, from);
         }
         shape[i] = total / known;
     } else if known != total {
-        invalid();
+        invalid(op, sizes, from);
     }
     shape
 }

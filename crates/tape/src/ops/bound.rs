@@ -7,6 +7,7 @@ use crate::kernel::map::{Binary, Unary};
 use crate::kernel::reduce::Number;
 use crate::op::{Operand, fused2, map, promoted, zip};
 use crate::{DType, Float, Scalar, Tensor};
+use std::borrow::Cow;
 
 /// A limit of [`Tensor::clamp`]: a number, a tensor, or `None` for no limit.
 ///
@@ -103,6 +104,14 @@ choices! {
     Smaller: |a, b| (b < a) | b.unordered();
     LargerNumber: |a, b| (b > a) | a.unordered();
     SmallerNumber: |a, b| (b < a) | a.unordered();
+}
+
+/// An operand as a tensor; a number with the dtype it takes beside elements of `dtype`.
+fn tensor(operand: Operand<'_>, dtype: DType) -> Cow<'_, Tensor> {
+    match operand {
+        Operand::Tensor(tensor) => tensor,
+        Operand::Scalar(number) => Cow::Owned(Tensor::full((), number, number.promote(dtype))),
+    }
 }
 
 /// `f` of two tensors of one dtype under broadcasting, not recorded; booleans as integers.
@@ -253,69 +262,76 @@ impl Op for Fmin {
     }
 }
 
-/// Declares the choices between the elements of two tensors.
+/// Declares the choices between the elements of a tensor and those of another or a number.
 macro_rules! pairwise {
     ($($(#[$doc:meta])* fn $method:ident: $op:ident, $function:ident;)+) => {
         impl Tensor {$(
             $(#[$doc])*
             #[track_caller]
-            pub fn $method(&self, other: &Tensor) -> Tensor {
+            pub fn $method<'a>(&self, other: impl Into<Operand<'a>>) -> Tensor {
+                let other = tensor(other.into(), self.dtype());
                 if self.dtype() != other.dtype() {
-                    let (a, b) = promoted(self, other);
+                    let (a, b) = promoted(self, &other);
                     return a.$method(&b);
                 }
-                let out = choose(stringify!($method), self, other, $function);
-                out.record(&[self, other], || $op, |_| saves![self, other])
+                let out = choose(stringify!($method), self, &other, $function);
+                out.record(&[self, &other], || $op, |_| saves![self, &other])
             }
         )+}
     };
 }
 
 pairwise! {
-    /// The larger of two elements under broadcasting; NaN if either is. Equal elements share the gradient.
+    /// The larger of two elements, those of a tensor (under broadcasting) or one number; NaN if either is.
+    /// Equal elements share the gradient.
     ///
     /// ```
     /// # use tape::Tensor;
     /// let larger = Tensor::from([1.0, 5.0]).maximum(&Tensor::from([2.0, 3.0]));
     /// assert_eq!(larger.to_vec::<f64>(), [2.0, 5.0]);
+    /// assert_eq!(Tensor::from([1.0, 5.0]).maximum(3.0).to_vec::<f64>(), [3.0, 5.0]);
     /// ```
     ///
     /// # Panics
     /// If the shapes do not broadcast.
     fn maximum: Maximum, Larger;
 
-    /// The smaller of two elements under broadcasting; NaN if either is. Equal elements share the gradient.
+    /// The smaller of two elements, those of a tensor (under broadcasting) or one number; NaN if either is.
+    /// Equal elements share the gradient.
     ///
     /// ```
     /// # use tape::Tensor;
     /// let smaller = Tensor::from([1.0, 5.0]).minimum(&Tensor::from([2.0, 3.0]));
     /// assert_eq!(smaller.to_vec::<f64>(), [1.0, 3.0]);
+    /// assert_eq!(Tensor::from([1.0, 5.0]).minimum(3.0).to_vec::<f64>(), [1.0, 3.0]);
     /// ```
     ///
     /// # Panics
     /// If the shapes do not broadcast.
     fn minimum: Minimum, Smaller;
 
-    /// The larger of two elements under broadcasting, ignoring NaN. Of equal elements `self` gets the
-    /// gradient.
+    /// The larger of two elements, those of a tensor (under broadcasting) or one number, ignoring NaN. Of equal
+    /// elements `self` gets the gradient.
     ///
     /// ```
     /// # use tape::Tensor;
     /// let larger = Tensor::from([f64::NAN, 5.0]).fmax(&Tensor::from([2.0, 3.0]));
     /// assert_eq!(larger.to_vec::<f64>(), [2.0, 5.0]);
+    /// assert_eq!(Tensor::from([f64::NAN, 5.0]).fmax(3.0).to_vec::<f64>(), [3.0, 5.0]);
     /// ```
     ///
     /// # Panics
     /// If the shapes do not broadcast.
     fn fmax: Fmax, LargerNumber;
 
-    /// The smaller of two elements under broadcasting, ignoring NaN. Of equal elements `self` gets the
-    /// gradient.
+    /// The smaller of two elements, those of a tensor (under broadcasting) or one number, ignoring NaN. Of equal
+    /// elements `self` gets the gradient.
     ///
     /// ```
     /// # use tape::Tensor;
     /// let smaller = Tensor::from([f64::NAN, 5.0]).fmin(&Tensor::from([2.0, 3.0]));
     /// assert_eq!(smaller.to_vec::<f64>(), [2.0, 3.0]);
+    /// assert_eq!(Tensor::from([f64::NAN, 5.0]).fmin(3.0).to_vec::<f64>(), [3.0, 3.0]);
     /// ```
     ///
     /// # Panics
@@ -353,11 +369,7 @@ impl Tensor {
             (Some(Operand::Tensor(low)), None) => self.clamp_below(&low, "ClampBackward0"),
             (None, Some(Operand::Tensor(high))) => self.clamp_above(&high, "ClampBackward0"),
             (Some(low), Some(high)) => {
-                let tensor = |limit: Operand<'_>| match limit {
-                    Operand::Tensor(tensor) => tensor.into_owned(),
-                    Operand::Scalar(number) => Tensor::full((), number, number.promote(self.dtype())),
-                };
-                self.clamp_tensors(&tensor(low), &tensor(high))
+                self.clamp_tensors(&tensor(low, self.dtype()), &tensor(high, self.dtype()))
             }
         }
     }

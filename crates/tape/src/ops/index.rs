@@ -99,15 +99,42 @@ impl From<Tensor> for Index {
         Index::Tensor(index)
     }
 }
-impl<const N: usize> From<[i64; N]> for Index {
-    fn from(index: [i64; N]) -> Self {
-        Index::Tensor(Tensor::from(index))
-    }
+/// Lists of positions, or of flags as a mask, in all forms a list comes in.
+macro_rules! index_from_list {
+    ($($type:ty => $position:expr;)*) => {$(
+        impl From<&[$type]> for Index {
+            fn from(list: &[$type]) -> Self {
+                Index::Tensor(Tensor::from(list.iter().copied().map($position).collect::<Vec<_>>()))
+            }
+        }
+        impl From<Vec<$type>> for Index {
+            fn from(list: Vec<$type>) -> Self {
+                Index::from(&list[..])
+            }
+        }
+        impl From<&Vec<$type>> for Index {
+            fn from(list: &Vec<$type>) -> Self {
+                Index::from(&list[..])
+            }
+        }
+        impl<const N: usize> From<[$type; N]> for Index {
+            fn from(list: [$type; N]) -> Self {
+                Index::from(&list[..])
+            }
+        }
+        impl<const N: usize> From<&[$type; N]> for Index {
+            fn from(list: &[$type; N]) -> Self {
+                Index::from(&list[..])
+            }
+        }
+    )*};
 }
-impl<const N: usize> From<[i32; N]> for Index {
-    fn from(index: [i32; N]) -> Self {
-        Index::Tensor(Tensor::from(index.map(i64::from)))
-    }
+index_from_list! {
+    i32 => i64::from;
+    i64 => std::convert::identity;
+    // What i64 does not hold is out of range of every dimension all the same.
+    usize => |position| i64::try_from(position).unwrap_or(i64::MAX);
+    bool => std::convert::identity;
 }
 
 /// What `i(..)` takes: one entry or a tuple of up to six.
@@ -234,7 +261,8 @@ impl Op for PutRows {
 
 impl Tensor {
     /// Indexing as torch's `x[...]`: integers, ranges, [`NewAxis`], [`Ellipsis`], index tensors and
-    /// boolean masks, one entry or a tuple of them.
+    /// boolean masks, one entry or a tuple of them. An array, slice or `Vec` of `i64`, `i32`, `usize` or
+    /// `bool` stands for the tensor of its elements.
     ///
     /// Integers and ranges give views: assign through them with `x.i(..).copy_(..)` or `fill_`.
     /// Index tensors and masks give copies; write through those with
@@ -248,6 +276,8 @@ impl Tensor {
     /// assert_eq!(x.i((.., &Tensor::from([2i64, 0]))).to_vec::<f64>(), [3.0, 1.0, 6.0, 4.0]);
     /// let large = Tensor::from([[false, false, true], [true, true, true]]);
     /// assert_eq!(x.i(&large).to_vec::<f64>(), [3.0, 4.0, 5.0, 6.0]);
+    /// let columns = vec![2usize, 0];
+    /// assert_eq!(x.i((0, &columns)).to_vec::<f64>(), [3.0, 1.0]);
     /// x.i((0, ..)).fill_(0.0);
     /// assert_eq!(x.sum().item(), 15.0);
     /// ```
@@ -523,7 +553,7 @@ fn true_positions(mask: &Tensor, shape: &[usize]) -> Vec<Tensor> {
 #[cfg(test)]
 mod tests {
     use crate::op::spread;
-    use crate::{Tensor, gradcheck, gradgradcheck};
+    use crate::{Indices, Tensor, gradcheck, gradgradcheck};
 
     #[test]
     fn values_are_put_as_torch_does() {
@@ -548,6 +578,42 @@ mod tests {
             assert_eq!(in_place.to_vec::<f64>(), expected);
         }
         assert_eq!(x.to_vec::<f64>(), [0.0, 1.0, 2.0, 3.0]);
+    }
+
+    #[test]
+    fn every_form_of_a_list_is_an_index_tensor() {
+        // torch: torch.arange(6).reshape(3, 2)[[2, 0]], and its [True, False, True].
+        let x = Tensor::arange(0, 6, 1).reshape([3, 2]);
+        #[track_caller]
+        fn check(x: &Tensor, index: impl Indices, expected: [i64; 4]) {
+            let rows = x.i(index);
+            assert_eq!((rows.sizes(), rows.to_vec::<i64>()), (&[2, 2][..], expected.to_vec()));
+        }
+        macro_rules! check_forms {
+            ($list:expr, $expected:expr) => {{
+                let list = $list;
+                check(&x, list, $expected);
+                check(&x, &list, $expected);
+                check(&x, &list[..], $expected);
+                check(&x, list.to_vec(), $expected);
+                check(&x, &list.to_vec(), $expected);
+                check(&x, (list.to_vec(), ..), $expected);
+            }};
+        }
+        check_forms!([2i64, 0], [4, 5, 0, 1]);
+        check_forms!([-1i64, 0], [4, 5, 0, 1]);
+        check_forms!([-1, 0], [4, 5, 0, 1]);
+        check_forms!([2usize, 0], [4, 5, 0, 1]);
+        check_forms!([true, false, true], [0, 1, 4, 5]);
+        assert_eq!(x.i((vec![2, 0], [true, false])).to_vec::<i64>(), [4, 0]);
+        assert_eq!(x.i(Vec::<i64>::new()).sizes(), [0, 2]);
+        assert_eq!(x.i([false; 3]).sizes(), [0, 2]);
+    }
+
+    #[test]
+    #[should_panic(expected = "out of bounds for dimension 0 with size 3")]
+    fn no_number_is_too_large_to_be_refused() {
+        Tensor::zeros([3], crate::DType::F32).i([usize::MAX]);
     }
 
     #[test]

@@ -9,7 +9,8 @@ use crate::{DType, Tensor};
 /// Which elements of the old image an element of the new one is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InterpolateMode {
-    /// The element at the position rounded down; one, two or three spatial dimensions.
+    /// The element at the position rounded down; one, two or three spatial dimensions. As in torch, a dimension
+    /// of an image `[n, c, h, w]` that keeps its size or doubles it has the factor 1 or 2, whichever was given.
     Nearest,
     /// Two neighbours of a line `[n, c, l]`.
     Linear,
@@ -145,8 +146,13 @@ impl Line {
         }
     }
 
-    fn nearest(&self) -> Taps {
-        let step = self.step();
+    /// With `exact_doubles` a dimension that keeps its size or doubles it ignores what its factor really is.
+    fn nearest(&self, exact_doubles: bool) -> Taps {
+        let step = match self.to {
+            to if exact_doubles && to == self.from => 1.0,
+            to if exact_doubles && to == 2 * self.from => 0.5,
+            _ => self.step(),
+        };
         let last = self.from - 1;
         let index = |o: usize| (self.round(o as f64 * step).floor() as usize).min(last);
         Taps::new(self.from, (0..self.to).map(|o| [(index(o), 1.0)]))
@@ -271,7 +277,10 @@ impl Tensor {
             let from = self.sizes()[dim + 2];
             let line = Line { from, to: to as usize, scale, align_corners: options.align_corners, single };
             let (taps, name) = match mode {
-                InterpolateMode::Nearest | InterpolateMode::Area => (line.nearest(), "UpsampleNearest2DBackward0"),
+                // torch rounds the factors of images alone to 1 and 2, dimension by dimension.
+                InterpolateMode::Nearest | InterpolateMode::Area => {
+                    (line.nearest(self.dim() == 4), "UpsampleNearest2DBackward0")
+                }
                 InterpolateMode::Bicubic => (line.cubic(), "UpsampleBicubic2DBackward0"),
                 _ => (line.linear(), "UpsampleBilinear2DBackward0"),
             };

@@ -18,6 +18,22 @@ pub enum PadMode {
     Circular,
 }
 
+/// The padding of one dimension, for messages.
+struct Wanted<'a> {
+    x: &'a Tensor,
+    dim: usize,
+    before: isize,
+    after: isize,
+}
+
+impl Wanted<'_> {
+    #[track_caller]
+    fn refuse(&self, text: &str) -> ! {
+        let Wanted { x, dim, before, after } = self;
+        panic!("pad: {text} (padding ({before}, {after}) at dimension {dim} of shape {:?})", x.sizes())
+    }
+}
+
 impl Tensor {
     /// The tensor with elements added before and after: `pad` holds two numbers per dimension, the last
     /// dimension first, as torch's `nn.functional.pad`. Negative numbers crop.
@@ -63,24 +79,22 @@ impl Tensor {
     #[track_caller]
     fn padded_indices(&self, dim: usize, before: isize, after: isize, mode: PadMode) -> Vec<usize> {
         let size = self.sizes()[dim] as isize;
-        let refuse = |text: &str| -> ! {
-            panic!("pad: {text} (padding ({before}, {after}) at dimension {dim} of shape {:?})", self.sizes())
-        };
+        let wanted = Wanted { x: self, dim, before, after };
         let kept = size + before.min(0) + after.min(0);
         let places = -before..size + after;
         match mode {
             PadMode::Constant(_) => {
                 if kept < 0 {
-                    refuse("negative padding resulted in a negative output size, which is invalid");
+                    wanted.refuse("negative padding resulted in a negative output size, which is invalid");
                 }
                 places.map(|at| if (0..size).contains(&at) { at as usize } else { OUTSIDE }).collect()
             }
             PadMode::Reflect | PadMode::Replicate if size + before + after < 1 || size == 0 => {
-                refuse(&format!("input ({size}) is too small. Calculated output: {}", size + before + after))
+                wanted.refuse(&format!("input ({size}) is too small. Calculated output: {}", size + before + after))
             }
             PadMode::Reflect => {
                 if before >= size || after >= size {
-                    refuse("Padding size should be less than the corresponding input dimension");
+                    wanted.refuse("Padding size should be less than the corresponding input dimension");
                 }
                 let mirror = |at: isize| if at < size { at.abs() } else { 2 * (size - 1) - at };
                 places.map(|at| mirror(at) as usize).collect()
@@ -88,10 +102,10 @@ impl Tensor {
             PadMode::Replicate => places.map(|at| at.clamp(0, size - 1) as usize).collect(),
             PadMode::Circular => {
                 if kept < 0 {
-                    refuse("Negative padding value is resulting in an empty dimension");
+                    wanted.refuse("Negative padding value is resulting in an empty dimension");
                 }
                 if before > kept || after > kept {
-                    refuse("Padding value causes wrapping around more than once.");
+                    wanted.refuse("Padding value causes wrapping around more than once.");
                 }
                 // What is cropped is gone before the rest wraps around.
                 let first = (-before).max(0);

@@ -121,7 +121,8 @@ fn windows(op: &str, x: &Tensor, dims: usize, options: &PoolOptions) -> Vec<Wind
     let padding = per_dim(op, "padding", &options.padding, dims, 0);
     let dilation = per_dim(op, "dilation", &options.dilation, dims, 1);
     let input = &x.sizes()[x.dim() - dims..];
-    let along = |dim: usize| {
+    let mut all = Vec::new();
+    for dim in 0..dims {
         let (stride, padding, dilation, size) = (stride[dim], padding[dim], dilation[dim], input[dim]);
         let extent = dilation * (kernel[dim] - 1) + 1;
         if padding > extent / 2 {
@@ -156,9 +157,9 @@ fn windows(op: &str, x: &Tensor, dims: usize, options: &PoolOptions) -> Vec<Wind
             }
         };
         let seen = |o: usize| (o * stride + extent).min(size + 2 * padding) - o * stride;
-        Windows { spans: (0..count).map(span).collect(), padded: (0..count).map(seen).collect() }
-    };
-    (0..dims).map(along).collect()
+        all.push(Windows { spans: (0..count).map(span).collect(), padded: (0..count).map(seen).collect() });
+    }
+    all
 }
 
 /// The windows of adaptive pooling to `output_size` along each dimension.

@@ -96,7 +96,7 @@ functions! {
     /// ```
     fn log_ndtr, "SpecialLogNdtrBackward0":
         log_ndtr,
-        |grad, x| grad / scaled_erfc(&(x * -FRAC_1_SQRT_2)) * (FRAC_1_SQRT_2 * FRAC_2_SQRT_PI);
+        |grad, x| grad * log_ndtr_slope(x);
         samples -3.0, 2.0;
 }
 
@@ -122,16 +122,41 @@ fn bessel_i1(x: &Tensor) -> Tensor {
     FUNCTION.of("i1", x, [0.0; 3])
 }
 
-/// `exp(x^2) erfc(x)`.
-fn scaled_erfc(x: &Tensor) -> Tensor {
+/// The derivative of `log_ndtr`, the density of the normal distribution over its distribution function.
+fn log_ndtr_slope(x: &Tensor) -> Tensor {
     static FUNCTION: Function = Function {
-        value: |x, _| erfcx(x),
+        value: |x, _| FRAC_1_SQRT_2 * FRAC_2_SQRT_PI / erfcx(-x * FRAC_1_SQRT_2),
         derivative: Derivative {
-            node: "SpecialErfcxBackward0",
-            gradient: |grad, x, _| (2.0 * x * scaled_erfc(x) - FRAC_2_SQRT_PI) * grad,
+            node: "LogNdtrSlopeBackward0",
+            gradient: |grad, x, _| grad * log_ndtr_curvature(x),
         },
     };
-    FUNCTION.of("erfcx", x, [0.0; 3])
+    FUNCTION.of("log_ndtr", x, [0.0; 3])
+}
+
+/// The second derivative of `log_ndtr`: `-g (x + g)` of the first one, `g`. As it holds no reciprocal of `g`
+/// it is 0 where that underflows.
+fn log_ndtr_curvature(x: &Tensor) -> Tensor {
+    static FUNCTION: Function = Function {
+        value: |x, _| {
+            if x < -5.0 {
+                // The sum cancels here. It is 1 / (y + 2 / (y + 3 / (y + ...))) for y = -x, by Laplace's continued
+                // fraction (Abramowitz and Stegun, 26.2.14), of which this many terms give all digits.
+                let excess = 1.0 / (2..24).rev().fold(-x, |rest, term| f64::from(term) / rest - x);
+                return -(excess - x) * excess;
+            }
+            let slope = FRAC_1_SQRT_2 * FRAC_2_SQRT_PI / erfcx(-x * FRAC_1_SQRT_2);
+            -slope * (x + slope)
+        },
+        derivative: Derivative {
+            node: "LogNdtrCurvatureBackward0",
+            gradient: |grad, x, _| {
+                let slope = log_ndtr_slope(x);
+                -grad * (log_ndtr_curvature(x) * (x + 2.0 * &slope) + slope)
+            },
+        },
+    };
+    FUNCTION.of("log_ndtr", x, [0.0; 3])
 }
 
 impl Tensor {
@@ -230,7 +255,7 @@ pub(super) fn samples() -> Vec<crate::op::Sample> {
     use crate::op::unary_samples;
     let mut samples = declared_samples();
     samples.extend(unary_samples(-3.0, 3.0, bessel_i1));
-    samples.extend(unary_samples(-1.0, 2.0, scaled_erfc));
+    samples.extend(unary_samples(-2.0, 1.5, log_ndtr_curvature));
     samples.extend(unary_samples(-0.9, -0.3, |x| x.lgamma() + x.digamma()));
     samples.extend(unary_samples(0.6, 3.0, |x| x.polygamma(0)));
     samples.extend(unary_samples(0.6, 3.0, |x| x.polygamma(2)));

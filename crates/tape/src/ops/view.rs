@@ -514,7 +514,14 @@ impl Tensor {
     #[track_caller]
     pub fn expand(&self, shape: impl Into<Ints>) -> Tensor {
         let sizes = shape.into();
-        let refuse = || -> ! {
+        let lead = sizes.len().checked_sub(self.dim());
+        let size = |(i, &size): (usize, &isize)| match size {
+            -1 if i >= lead? => Some(self.sizes()[i - lead?]),
+            size => usize::try_from(size).ok(),
+        };
+        let target = sizes.iter().enumerate().map(size).collect::<Option<Dims>>();
+        let target = target.filter(|target| lead.is_some() && crate::shape::broadcasts_to(self.sizes(), target));
+        let Some(target) = target else {
             panic!(
                 "expand: the expanded size of the tensor ({:?}) must match the existing size ({:?}) at non-singleton \
                  dimensions",
@@ -522,22 +529,6 @@ impl Tensor {
                 self.sizes()
             )
         };
-        if sizes.len() < self.dim() {
-            refuse();
-        }
-        let lead = sizes.len() - self.dim();
-        let target: Dims = sizes
-            .iter()
-            .enumerate()
-            .map(|(i, &size)| match size {
-                -1 if i >= lead => self.sizes()[i - lead],
-                size if size >= 0 => size as usize,
-                _ => refuse(),
-            })
-            .collect();
-        if !crate::shape::broadcasts_to(self.sizes(), &target) {
-            refuse();
-        }
         crate::shape::numel(&target);
         self.expand_to(target)
     }

@@ -127,3 +127,32 @@ fn pairs_of_other_dtypes() {
 fn shapes_must_broadcast() {
     Tensor::from([1.0, 2.0]).maximum(&Tensor::from([1.0, 2.0, 3.0]));
 }
+
+#[test]
+fn numbers_are_chosen_like_tensors_without_dimensions() {
+    // torch: x.maximum(torch.tensor(1.0)) and so on.
+    let x: &[f64] = &[0.0, 1.0, 2.0, NAN];
+    let call = |f: &dyn Fn(&Tensor) -> Tensor| {
+        let x = Tensor::from(x).requires_grad_(true);
+        let y = f(&x);
+        let gradient = crate::grad(y.sum(), &x).compute().unwrap().remove(0);
+        (y, gradient)
+    };
+    type Case<'a> = (&'a dyn Fn(&Tensor) -> Tensor, [f64; 4], [f64; 4]);
+    let cases: [Case<'_>; 4] = [
+        (&|x| x.maximum(1.0), [1.0, 1.0, 2.0, NAN], [0.0, 0.5, 1.0, 1.0]),
+        (&|x| x.minimum(1), [0.0, 1.0, 1.0, NAN], [1.0, 0.5, 0.0, 1.0]),
+        (&|x| x.fmax(1.0), [1.0, 1.0, 2.0, 1.0], [0.0, 1.0, 1.0, 0.0]),
+        (&|x| x.fmin(1.0f32), [0.0, 1.0, 1.0, 1.0], [1.0, 1.0, 0.0, 0.0]),
+    ];
+    for (f, expected, of_x) in cases {
+        let (y, gradient) = call(f);
+        assert_same(&y, &expected);
+        assert_same(&gradient, &of_x);
+    }
+    // A number widens the category of the dtype, never its precision.
+    assert_eq!(Tensor::from([1.0f32]).maximum(2.0).dtype(), DType::F32);
+    assert_eq!(Tensor::from([1i64, 3]).maximum(2).to_vec::<i64>(), [2, 3]);
+    assert_eq!(Tensor::from([1i64, 3]).minimum(1.5).to_vec::<f32>(), [1.0, 1.5]);
+    assert_eq!(Tensor::from([1.0]).maximum(Tensor::from([2.0])).item(), 2.0);
+}

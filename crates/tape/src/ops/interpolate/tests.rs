@@ -31,6 +31,37 @@ fn the_nearest_element_lies_at_the_position_rounded_down() {
     assert!(doubled.slice(2, 1.., 2).slice(4, .., 2).equal(&volume));
 }
 
+/// torch 2.8.0: dimension by dimension, and in images alone.
+#[test]
+fn factors_of_images_that_double_or_keep_a_dimension_are_exact() {
+    // The old row and column of each new one, and the gradient of the elements weighed by 1, 2, 3, ...
+    let [doubled, kept] = [[0, 0, 1, 1, 2, 2, 3, 3].as_slice(), &[0, 1, 2, 3]];
+    type Case<'a> = ([f64; 2], &'a [i64], &'a [i64], [f64; 12]);
+    let cases: [Case<'_>; 4] = [
+        ([2.1, 2.3], doubled, &[0, 0, 1, 1, 2, 2], [18., 26., 34., 66., 74., 82., 114., 122., 130., 162., 170., 178.]),
+        ([2.1, 1.7], doubled, &[0, 0, 1, 1, 2], [16., 24., 15., 56., 64., 35., 96., 104., 55., 136., 144., 75.]),
+        ([1.2, 1.2], kept, &[0, 1, 2], [1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12.]),
+        ([1.6, 2.2], &[0, 0, 1, 1, 2, 3], &[0, 0, 1, 1, 2, 2], [18., 26., 34., 66., 74., 82., 51., 55., 59., 63., 67., 71.]),
+    ];
+    for (factors, rows, columns, gradient) in cases {
+        let x = Tensor::arange(0.0, 12.0, 1.0).double().reshape([1, 1, 4, 3]).requires_grad_(true);
+        let y = x.interpolate(Interpolate::scale(factors));
+        let expected: Vec<i64> = rows.iter().flat_map(|row| columns.iter().map(move |column| row * 3 + column)).collect();
+        assert_eq!(y.long().to_vec::<i64>(), expected);
+        let weights = Tensor::arange(1, expected.len() + 1, 1).double().reshape_to(y.sizes());
+        let found = crate::grad((y * weights).sum(), &x).compute().unwrap().remove(0);
+        assert_eq!(found.to_vec::<f64>(), gradient);
+    }
+    let columns = |x: Tensor, factor: f64| x.interpolate(Interpolate::scale(factor)).long().to_vec::<i64>();
+    let line = Tensor::from([[[0.0, 1.0, 2.0]]]);
+    assert_eq!(columns(line.copy(), 2.3), [0, 0, 0, 1, 1, 2]);
+    assert_eq!(columns(line, 1.2), [0, 0, 1]);
+    let volume = Tensor::arange(0.0, 60.0, 1.0).reshape([1, 1, 3, 4, 5]);
+    let volume = volume.interpolate(Interpolate::scale([1.2, 2.1, 2.1]));
+    assert_eq!(volume.i((0, 0, .., 0, 0)).long().to_vec::<i64>(), [0, 0, 20]);
+    assert_eq!(volume.i((0, 0, 0, .., 0)).long().to_vec::<i64>(), [0, 0, 0, 5, 5, 10, 10, 15]);
+}
+
 /// torch 2.8.0.
 #[test]
 fn linear_positions_are_torchs() {
