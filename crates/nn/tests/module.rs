@@ -355,6 +355,6 @@ fn unflatten_keeps_the_number_of_elements() {
 #[test]
 #[should_panic(expected = "the name \"1\", its position, is taken by another module")]
 fn a_name_is_not_given_twice() {
-    let mut model = nn::Sequential::named([("1", nn::Linear::new(2, 2).boxed())]);
-    model.push(nn::Tanh);
+    let mut model = Sequential::named([("1", Linear::new(2, 2).boxed())]);
+    model.push(Tanh);
 }

@@ -368,9 +368,7 @@ impl Tensor {
             }
             (Some(Operand::Tensor(low)), None) => self.clamp_below(&low, "ClampBackward0"),
             (None, Some(Operand::Tensor(high))) => self.clamp_above(&high, "ClampBackward0"),
-            (Some(low), Some(high)) => {
-                self.clamp_tensors(&tensor(low, self.dtype()), &tensor(high, self.dtype()))
-            }
+            (Some(low), Some(high)) => self.clamp_tensors(&tensor(low, self.dtype()), &tensor(high, self.dtype())),
         }
     }
 

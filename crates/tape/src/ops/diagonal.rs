@@ -249,7 +249,8 @@ impl Tensor {
     /// If the tensor has fewer than two dimensions.
     #[track_caller]
     pub fn tril(&self, diagonal: isize) -> Tensor {
-        let mask = self.triangle("tril", |row, columns| 0..row.saturating_add(diagonal).saturating_add(1).clamp(0, columns));
+        let mask =
+            self.triangle("tril", |row, columns| 0..row.saturating_add(diagonal).saturating_add(1).clamp(0, columns));
         fill("tril", &mask, self, true, Scalar::Int(0), "TrilBackward0")
     }
 

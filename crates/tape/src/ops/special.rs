@@ -126,10 +126,7 @@ fn bessel_i1(x: &Tensor) -> Tensor {
 fn log_ndtr_slope(x: &Tensor) -> Tensor {
     static FUNCTION: Function = Function {
         value: |x, _| FRAC_1_SQRT_2 * FRAC_2_SQRT_PI / erfcx(-x * FRAC_1_SQRT_2),
-        derivative: Derivative {
-            node: "LogNdtrSlopeBackward0",
-            gradient: |grad, x, _| grad * log_ndtr_curvature(x),
-        },
+        derivative: Derivative { node: "LogNdtrSlopeBackward0", gradient: |grad, x, _| grad * log_ndtr_curvature(x) },
     };
     FUNCTION.of("log_ndtr", x, [0.0; 3])
 }

@@ -41,12 +41,18 @@ fn factors_of_images_that_double_or_keep_a_dimension_are_exact() {
         ([2.1, 2.3], doubled, &[0, 0, 1, 1, 2, 2], [18., 26., 34., 66., 74., 82., 114., 122., 130., 162., 170., 178.]),
         ([2.1, 1.7], doubled, &[0, 0, 1, 1, 2], [16., 24., 15., 56., 64., 35., 96., 104., 55., 136., 144., 75.]),
         ([1.2, 1.2], kept, &[0, 1, 2], [1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12.]),
-        ([1.6, 2.2], &[0, 0, 1, 1, 2, 3], &[0, 0, 1, 1, 2, 2], [18., 26., 34., 66., 74., 82., 51., 55., 59., 63., 67., 71.]),
+        (
+            [1.6, 2.2],
+            &[0, 0, 1, 1, 2, 3],
+            &[0, 0, 1, 1, 2, 2],
+            [18., 26., 34., 66., 74., 82., 51., 55., 59., 63., 67., 71.],
+        ),
     ];
     for (factors, rows, columns, gradient) in cases {
         let x = Tensor::arange(0.0, 12.0, 1.0).double().reshape([1, 1, 4, 3]).requires_grad_(true);
         let y = x.interpolate(Interpolate::scale(factors));
-        let expected: Vec<i64> = rows.iter().flat_map(|row| columns.iter().map(move |column| row * 3 + column)).collect();
+        let expected: Vec<i64> =
+            rows.iter().flat_map(|row| columns.iter().map(move |column| row * 3 + column)).collect();
         assert_eq!(y.long().to_vec::<i64>(), expected);
         let weights = Tensor::arange(1, expected.len() + 1, 1).double().reshape_to(y.sizes());
         let found = crate::grad((y * weights).sum(), &x).compute().unwrap().remove(0);
