@@ -271,24 +271,30 @@ impl Tensor {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn add<'a>(&self, other: impl Into<Operand<'a>>) -> Tensor {
-        match other.into() {
-            Operand::Tensor(other) if self.dtype() == DType::Bool && other.dtype() == DType::Bool => {
-                self.logical_or(&other)
-            }
-            Operand::Tensor(other) if self.dtype() == other.dtype() => {
-                let out = dispatch_number!("add", self.dtype(), T => zip_uniform::<T, _>("add", self, &other, f::Plus));
-                out.record(&[self, &other], || Add, |_| saves![])
-            }
-            Operand::Tensor(other) => {
-                let (a, b) = promoted(self, &other);
-                Tensor::add(&a, b)
-            }
-            Operand::Scalar(number) => {
-                let x = self.in_dtype(number.promote(self.dtype()));
-                let out = dispatch_number!("add", x.dtype(), T => map(&x, Right(f::Plus, number.cast::<T>())));
-                out.record(&[&x], || AddScalar, |_| saves![])
+        // Compiled here and not in every crate that calls it.
+        #[track_caller]
+        fn apply(this: &Tensor, other: Operand<'_>) -> Tensor {
+            match other {
+                Operand::Tensor(other) if this.dtype() == DType::Bool && other.dtype() == DType::Bool => {
+                    this.logical_or(&other)
+                }
+                Operand::Tensor(other) if this.dtype() == other.dtype() => {
+                    let out =
+                        dispatch_number!("add", this.dtype(), T => zip_uniform::<T, _>("add", this, &other, f::Plus));
+                    out.record(&[this, &other], || Add, |_| saves![])
+                }
+                Operand::Tensor(other) => {
+                    let (a, b) = promoted(this, &other);
+                    Tensor::add(&a, b)
+                }
+                Operand::Scalar(number) => {
+                    let x = this.in_dtype(number.promote(this.dtype()));
+                    let out = dispatch_number!("add", x.dtype(), T => map(&x, Right(f::Plus, number.cast::<T>())));
+                    out.record(&[&x], || AddScalar, |_| saves![])
+                }
             }
         }
+        apply(self, other.into())
     }
 
     /// `self - other`, elementwise under broadcasting; also the operator `-`.
@@ -302,22 +308,27 @@ impl Tensor {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn sub<'a>(&self, other: impl Into<Operand<'a>>) -> Tensor {
-        match other.into() {
-            Operand::Tensor(other) if self.dtype() == other.dtype() => {
-                let out =
-                    dispatch_number!("sub", self.dtype(), T => zip_uniform::<T, _>("sub", self, &other, f::Minus));
-                out.record(&[self, &other], || Sub, |_| saves![])
-            }
-            Operand::Tensor(other) => {
-                let (a, b) = promoted(self, &other);
-                Tensor::sub(&a, b)
-            }
-            Operand::Scalar(number) => {
-                let x = self.in_dtype(number.promote(self.dtype()));
-                let out = dispatch_number!("sub", x.dtype(), T => map(&x, Right(f::Minus, number.cast::<T>())));
-                out.record(&[&x], || AddScalar, |_| saves![])
+        // Compiled here and not in every crate that calls it.
+        #[track_caller]
+        fn apply(this: &Tensor, other: Operand<'_>) -> Tensor {
+            match other {
+                Operand::Tensor(other) if this.dtype() == other.dtype() => {
+                    let out =
+                        dispatch_number!("sub", this.dtype(), T => zip_uniform::<T, _>("sub", this, &other, f::Minus));
+                    out.record(&[this, &other], || Sub, |_| saves![])
+                }
+                Operand::Tensor(other) => {
+                    let (a, b) = promoted(this, &other);
+                    Tensor::sub(&a, b)
+                }
+                Operand::Scalar(number) => {
+                    let x = this.in_dtype(number.promote(this.dtype()));
+                    let out = dispatch_number!("sub", x.dtype(), T => map(&x, Right(f::Minus, number.cast::<T>())));
+                    out.record(&[&x], || AddScalar, |_| saves![])
+                }
             }
         }
+        apply(self, other.into())
     }
 
     /// `number - self`, the operator `-` with a number on the left.
@@ -344,25 +355,30 @@ impl Tensor {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn mul<'a>(&self, other: impl Into<Operand<'a>>) -> Tensor {
-        match other.into() {
-            Operand::Tensor(other) if self.dtype() == DType::Bool && other.dtype() == DType::Bool => {
-                self.logical_and(&other)
-            }
-            Operand::Tensor(other) if self.dtype() == other.dtype() => {
-                let out =
-                    dispatch_number!("mul", self.dtype(), T => zip_uniform::<T, _>("mul", self, &other, f::Times));
-                out.record(&[self, &other], || Mul, |_| save_factors(self, &other))
-            }
-            Operand::Tensor(other) => {
-                let (a, b) = promoted(self, &other);
-                Tensor::mul(&a, b)
-            }
-            Operand::Scalar(number) => {
-                let x = self.in_dtype(number.promote(self.dtype()));
-                let out = dispatch_number!("mul", x.dtype(), T => map(&x, Right(f::Times, number.cast::<T>())));
-                out.record(&[&x], || MulScalar(number), |_| saves![])
+        // Compiled here and not in every crate that calls it.
+        #[track_caller]
+        fn apply(this: &Tensor, other: Operand<'_>) -> Tensor {
+            match other {
+                Operand::Tensor(other) if this.dtype() == DType::Bool && other.dtype() == DType::Bool => {
+                    this.logical_and(&other)
+                }
+                Operand::Tensor(other) if this.dtype() == other.dtype() => {
+                    let out =
+                        dispatch_number!("mul", this.dtype(), T => zip_uniform::<T, _>("mul", this, &other, f::Times));
+                    out.record(&[this, &other], || Mul, |_| save_factors(this, &other))
+                }
+                Operand::Tensor(other) => {
+                    let (a, b) = promoted(this, &other);
+                    Tensor::mul(&a, b)
+                }
+                Operand::Scalar(number) => {
+                    let x = this.in_dtype(number.promote(this.dtype()));
+                    let out = dispatch_number!("mul", x.dtype(), T => map(&x, Right(f::Times, number.cast::<T>())));
+                    out.record(&[&x], || MulScalar(number), |_| saves![])
+                }
             }
         }
+        apply(self, other.into())
     }
 
     /// `self / other`, elementwise under broadcasting; also the operator `/`. Integers are converted to
@@ -378,28 +394,34 @@ impl Tensor {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn div<'a>(&self, other: impl Into<Operand<'a>>) -> Tensor {
-        match other.into() {
-            Operand::Tensor(other) if self.dtype() == other.dtype() && self.dtype().is_floating_point() => {
-                let out = dispatch_float!("div", self.dtype(), T => zip_uniform::<T, _>("div", self, &other, f::Over));
-                out.record(
-                    &[self, &other],
-                    || Div,
-                    |_| match other.requires_grad() {
-                        true => saves![&other, self],
-                        false => saves![&other],
-                    },
-                )
-            }
-            Operand::Tensor(other) => {
-                let (a, b) = promoted(self, &other);
-                a.to_floating().div(b.to_floating())
-            }
-            Operand::Scalar(number) => {
-                let x = self.in_dtype(number.promote(self.dtype())).to_floating();
-                let out = dispatch_float!("div", x.dtype(), T => map(&x, Right(f::Over, number.cast::<T>())));
-                out.record(&[&x], || DivScalar(number), |_| saves![])
+        // Compiled here and not in every crate that calls it.
+        #[track_caller]
+        fn apply(this: &Tensor, other: Operand<'_>) -> Tensor {
+            match other {
+                Operand::Tensor(other) if this.dtype() == other.dtype() && this.dtype().is_floating_point() => {
+                    let out =
+                        dispatch_float!("div", this.dtype(), T => zip_uniform::<T, _>("div", this, &other, f::Over));
+                    out.record(
+                        &[this, &other],
+                        || Div,
+                        |_| match other.requires_grad() {
+                            true => saves![&other, this],
+                            false => saves![&other],
+                        },
+                    )
+                }
+                Operand::Tensor(other) => {
+                    let (a, b) = promoted(this, &other);
+                    a.to_floating().div(b.to_floating())
+                }
+                Operand::Scalar(number) => {
+                    let x = this.in_dtype(number.promote(this.dtype())).to_floating();
+                    let out = dispatch_float!("div", x.dtype(), T => map(&x, Right(f::Over, number.cast::<T>())));
+                    out.record(&[&x], || DivScalar(number), |_| saves![])
+                }
             }
         }
+        apply(self, other.into())
     }
 
     /// `-self`; also the operator `-`.

@@ -269,13 +269,18 @@ macro_rules! pairwise {
             $(#[$doc])*
             #[track_caller]
             pub fn $method<'a>(&self, other: impl Into<Operand<'a>>) -> Tensor {
-                let other = tensor(other.into(), self.dtype());
-                if self.dtype() != other.dtype() {
-                    let (a, b) = promoted(self, &other);
-                    return a.$method(&b);
+                // Compiled here and not in every crate that calls it.
+                #[track_caller]
+                fn apply(this: &Tensor, other: Operand<'_>) -> Tensor {
+                    let other = tensor(other, this.dtype());
+                    if this.dtype() != other.dtype() {
+                        let (a, b) = promoted(this, &other);
+                        return a.$method(&b);
+                    }
+                    let out = choose(stringify!($method), this, &other, $function);
+                    out.record(&[this, &other], || $op, |_| saves![this, &other])
                 }
-                let out = choose(stringify!($method), self, &other, $function);
-                out.record(&[self, &other], || $op, |_| saves![self, &other])
+                apply(self, other.into())
             }
         )+}
     };
@@ -383,10 +388,15 @@ impl Tensor {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn clamp_min<'a>(&self, min: impl Into<Operand<'a>>) -> Tensor {
-        match min.into() {
-            Operand::Scalar(low) => self.clamp_numbers(Some(low), None, "ClampMinBackward0"),
-            Operand::Tensor(low) => self.clamp_below(&low, "ClampMinBackward1"),
+        // Compiled here and not in every crate that calls it.
+        #[track_caller]
+        fn apply(this: &Tensor, min: Operand<'_>) -> Tensor {
+            match min {
+                Operand::Scalar(low) => this.clamp_numbers(Some(low), None, "ClampMinBackward0"),
+                Operand::Tensor(low) => this.clamp_below(&low, "ClampMinBackward1"),
+            }
         }
+        apply(self, min.into())
     }
 
     /// [`clamp`](Tensor::clamp) with an upper limit alone, a number or a tensor.
@@ -400,10 +410,15 @@ impl Tensor {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn clamp_max<'a>(&self, max: impl Into<Operand<'a>>) -> Tensor {
-        match max.into() {
-            Operand::Scalar(high) => self.clamp_numbers(None, Some(high), "ClampMaxBackward0"),
-            Operand::Tensor(high) => self.clamp_above(&high, "ClampMaxBackward1"),
+        // Compiled here and not in every crate that calls it.
+        #[track_caller]
+        fn apply(this: &Tensor, max: Operand<'_>) -> Tensor {
+            match max {
+                Operand::Scalar(high) => this.clamp_numbers(None, Some(high), "ClampMaxBackward0"),
+                Operand::Tensor(high) => this.clamp_above(&high, "ClampMaxBackward1"),
+            }
         }
+        apply(self, max.into())
     }
 
     #[track_caller]

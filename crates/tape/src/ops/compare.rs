@@ -26,19 +26,24 @@ macro_rules! comparisons {
             $(#[$doc])*
             #[track_caller]
             pub fn $method<'a>(&self, other: impl Into<Operand<'a>>) -> Tensor {
-                match other.into() {
-                    Operand::Tensor(other) if self.dtype() == other.dtype() => dispatch!(self.dtype(), T => {
-                        zip::<T, T, bool, _>(stringify!($method), self, &other, $function)
-                    }),
-                    Operand::Tensor(other) => {
-                        let (a, b) = promoted(self, &other);
-                        a.$method(b)
-                    }
-                    Operand::Scalar(number) => {
-                        let x = self.in_dtype(number.promote(self.dtype()));
-                        dispatch!(x.dtype(), T => map(&x, Right($function, number.cast::<T>())))
+                // Compiled here and not in every crate that calls it.
+                #[track_caller]
+                fn apply(this: &Tensor, other: Operand<'_>) -> Tensor {
+                    match other {
+                        Operand::Tensor(other) if this.dtype() == other.dtype() => dispatch!(this.dtype(), T => {
+                            zip::<T, T, bool, _>(stringify!($method), this, &other, $function)
+                        }),
+                        Operand::Tensor(other) => {
+                            let (a, b) = promoted(this, &other);
+                            a.$method(b)
+                        }
+                        Operand::Scalar(number) => {
+                            let x = this.in_dtype(number.promote(this.dtype()));
+                            dispatch!(x.dtype(), T => map(&x, Right($function, number.cast::<T>())))
+                        }
                     }
                 }
+                apply(self, other.into())
             }
         }
     )+};

@@ -218,31 +218,36 @@ impl Tensor {
     /// If the shapes do not broadcast, or integers are raised to a negative integer number.
     #[track_caller]
     pub fn pow<'a>(&self, exponent: impl Into<Operand<'a>>) -> Tensor {
-        match exponent.into() {
-            Operand::Scalar(p) => {
-                let x = self.in_dtype(p.promote(self.dtype()));
-                power(&x, p).record(&[&x], || PowScalar(p), |_| saves![&x])
-            }
-            Operand::Tensor(p) if self.dtype() == p.dtype() => {
-                if self.dtype() == DType::I64 {
-                    return zip::<i64, i64, i64, _>("pow", self, &p, Power);
+        // Compiled here and not in every crate that calls it.
+        #[track_caller]
+        fn apply(this: &Tensor, exponent: Operand<'_>) -> Tensor {
+            match exponent {
+                Operand::Scalar(p) => {
+                    let x = this.in_dtype(p.promote(this.dtype()));
+                    power(&x, p).record(&[&x], || PowScalar(p), |_| saves![&x])
                 }
-                let out = dispatch_float!("pow", self.dtype(), T => zip::<T, T, T, _>("pow", self, &p, Power));
-                out.record(
-                    &[self, &p],
-                    || Pow,
-                    |result| {
-                        let mut saved = saves![self, &p];
-                        saved.push(Saved::output(result, 0));
-                        saved
-                    },
-                )
-            }
-            Operand::Tensor(p) => {
-                let (x, p) = promoted(self, &p);
-                x.pow(p)
+                Operand::Tensor(p) if this.dtype() == p.dtype() => {
+                    if this.dtype() == DType::I64 {
+                        return zip::<i64, i64, i64, _>("pow", this, &p, Power);
+                    }
+                    let out = dispatch_float!("pow", this.dtype(), T => zip::<T, T, T, _>("pow", this, &p, Power));
+                    out.record(
+                        &[this, &p],
+                        || Pow,
+                        |result| {
+                            let mut saved = saves![this, &p];
+                            saved.push(Saved::output(result, 0));
+                            saved
+                        },
+                    )
+                }
+                Operand::Tensor(p) => {
+                    let (x, p) = promoted(this, &p);
+                    x.pow(p)
+                }
             }
         }
+        apply(self, exponent.into())
     }
 
     /// `base^self` for a number `base`, elementwise.

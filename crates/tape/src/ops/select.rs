@@ -181,26 +181,31 @@ impl Tensor {
     /// If the condition is not boolean or the shapes do not broadcast.
     #[track_caller]
     pub fn where_<'a, 'b>(condition: &Tensor, a: impl Into<Operand<'a>>, b: impl Into<Operand<'b>>) -> Tensor {
-        const NAME: &str = "WhereBackward0";
-        check_mask("where", "condition", condition);
-        match (a.into(), b.into()) {
-            (Operand::Tensor(a), Operand::Tensor(b)) => {
-                let (a, b) = promoted(&a, &b);
-                choose("where", condition, &a, &b, NAME)
-            }
-            (Operand::Tensor(a), Operand::Scalar(b)) => {
-                let a = a.in_dtype(b.promote(a.dtype()));
-                fill("where", condition, &a, true, b, NAME)
-            }
-            (Operand::Scalar(a), Operand::Tensor(b)) => {
-                let b = b.in_dtype(a.promote(b.dtype()));
-                fill("where", condition, &b, false, a, NAME)
-            }
-            (Operand::Scalar(a), Operand::Scalar(b)) => {
-                let a = Tensor::full((), a, b.promote(a.promote(DType::Bool)));
-                fill("where", condition, &a, true, b, NAME)
+        // Compiled here and not in every crate that calls it.
+        #[track_caller]
+        fn apply(condition: &Tensor, a: Operand<'_>, b: Operand<'_>) -> Tensor {
+            const NAME: &str = "WhereBackward0";
+            check_mask("where", "condition", condition);
+            match (a, b) {
+                (Operand::Tensor(a), Operand::Tensor(b)) => {
+                    let (a, b) = promoted(&a, &b);
+                    choose("where", condition, &a, &b, NAME)
+                }
+                (Operand::Tensor(a), Operand::Scalar(b)) => {
+                    let a = a.in_dtype(b.promote(a.dtype()));
+                    fill("where", condition, &a, true, b, NAME)
+                }
+                (Operand::Scalar(a), Operand::Tensor(b)) => {
+                    let b = b.in_dtype(a.promote(b.dtype()));
+                    fill("where", condition, &b, false, a, NAME)
+                }
+                (Operand::Scalar(a), Operand::Scalar(b)) => {
+                    let a = Tensor::full((), a, b.promote(a.promote(DType::Bool)));
+                    fill("where", condition, &a, true, b, NAME)
+                }
             }
         }
+        apply(condition, a.into(), b.into())
     }
 
     /// `value` where `mask` holds and `self` elsewhere, in this dtype. The value is a number or a tensor
@@ -216,20 +221,25 @@ impl Tensor {
     /// If the mask is not boolean, the shapes do not broadcast, or the value has dimensions.
     #[track_caller]
     pub fn masked_fill<'a>(&self, mask: &Tensor, value: impl Into<Operand<'a>>) -> Tensor {
-        check_mask("masked_fill", "mask", mask);
-        match value.into() {
-            Operand::Scalar(value) => fill("masked_fill", mask, self, false, value, "MaskedFillBackward0"),
-            Operand::Tensor(value) if value.dim() == 0 => {
-                let value = value.to_dtype(self.dtype());
-                choose("masked_fill", mask, &value, self, "MaskedFillBackward1")
+        // Compiled here and not in every crate that calls it.
+        #[track_caller]
+        fn apply(this: &Tensor, mask: &Tensor, value: Operand<'_>) -> Tensor {
+            check_mask("masked_fill", "mask", mask);
+            match value {
+                Operand::Scalar(value) => fill("masked_fill", mask, this, false, value, "MaskedFillBackward0"),
+                Operand::Tensor(value) if value.dim() == 0 => {
+                    let value = value.to_dtype(this.dtype());
+                    choose("masked_fill", mask, &value, this, "MaskedFillBackward1")
+                }
+                Operand::Tensor(value) => panic!(
+                    "masked_fill: only supports a 0-dimensional value tensor, but got tensor with {} \
+                     dimension(s) (shape {:?}); use where_",
+                    value.dim(),
+                    value.sizes()
+                ),
             }
-            Operand::Tensor(value) => panic!(
-                "masked_fill: only supports a 0-dimensional value tensor, but got tensor with {} \
-                 dimension(s) (shape {:?}); use where_",
-                value.dim(),
-                value.sizes()
-            ),
         }
+        apply(self, mask, value.into())
     }
 
     /// The elements where `mask` holds, in row-major order and one dimension; both broadcast first.
