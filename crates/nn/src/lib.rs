@@ -75,6 +75,7 @@
 //! - [`functional`]: losses, activations and all that layers compute as functions
 //! - [`loss`]: losses with options
 //! - [`init`]: how initial weights are drawn
+//! - [`distributions`]: log-densities and draws that gradients pass through
 //!
 //! Layers are made in the dtype of [`tape::get_default_dtype`] where none is given.
 
@@ -85,6 +86,7 @@ mod batch_norm;
 mod bilinear;
 mod container;
 mod convolution;
+pub mod distributions;
 mod dropout;
 mod embedding;
 mod error;
