@@ -1,5 +1,6 @@
 //! Elements and rows chosen by index tensors, and sums into such places: each pair is mutually adjoint.
 
+use super::reduced::at_least_one_dimension;
 use crate::autograd::{Gradients, Op, Rule, gradients, saves};
 use crate::dtype::{dispatch, dispatch_number};
 use crate::kernel::axis::Axis;
@@ -98,11 +99,6 @@ impl Op for IndexAdd {
             Sample::new(inputs(), move |x| x[0].t().index_add(1, &index(), &x[1].t())),
         ]
     }
-}
-
-/// A tensor without dimensions as a vector of one element, which is how torch indexes it.
-pub(super) fn at_least_one_dimension(x: &Tensor) -> Tensor {
-    if x.dim() == 0 { x.reshape_to(&[1]) } else { x.clone() }
 }
 
 /// The indices in dense memory, if they are integers from 0 up to but not including `size`.

@@ -61,7 +61,8 @@ pub(crate) fn without(shape: &[usize], dim: usize, keepdim: bool) -> Dims {
     }
 }
 
-/// A tensor without dimensions as a vector of one element, which is how functions along a dimension see it.
+/// A tensor without dimensions as a vector of one element, which is how functions along a dimension, and
+/// indexing, see it.
 pub(crate) fn at_least_one_dimension(x: &Tensor) -> Tensor {
     if x.dim() == 0 { x.reshape_to(&[1]) } else { x.clone() }
 }

@@ -1,6 +1,6 @@
 //! Whole slices, and elements under a mask, replaced by others.
 
-use super::gather::at_least_one_dimension;
+use super::reduced::at_least_one_dimension;
 use crate::shape::{Dims, broadcast, normalize_dim};
 use crate::{DType, Operand, Tensor};
 
