@@ -1,6 +1,6 @@
 //! The Cholesky factorisation and what it solves.
 
-use super::matrix::{batch_index, check_square, identity, transpose};
+use super::matrix::{batch_index, check_square, identity};
 use super::triangular::{for_matrices, solve_left};
 use crate::autograd::{Gradients, Op, Rule, gradients, save_output};
 use crate::dtype::dispatch_float;
@@ -23,19 +23,19 @@ impl Op for Cholesky {
     fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
         let l = rule.saved(0);
         gradients![rule; {
-            let phi = transpose(l).matmul(grad) * lower_half(l);
-            let symmetric = (&phi + transpose(&phi)) * 0.5;
-            let l_t = transpose(l);
+            let phi = l.mt().matmul(grad) * lower_half(l);
+            let symmetric = (&phi + phi.mt()) * 0.5;
+            let l_t = l.mt();
             // L^-T S L^-1 = L^-T (L^-T S)^T for a symmetric S.
             let half = solve_left(&l_t, &symmetric, true, false);
-            solve_left(&l_t, &transpose(&half), true, false)
+            solve_left(&l_t, &half.mt(), true, false)
         }]
     }
     #[cfg(test)]
     fn samples() -> Vec<crate::op::Sample> {
         use super::tests::regular;
         use crate::op::Sample;
-        let positive = |x: &Tensor| x.matmul(&transpose(x));
+        let positive = |x: &Tensor| x.matmul(&x.mt());
         let sample = |shape: &[usize]| {
             Sample::new([regular(shape)], move |x| cholesky(&positive(&x[0])).expect("positive definite"))
         };
@@ -128,7 +128,7 @@ pub fn cholesky_solve(b: &Tensor, l: &Tensor, upper: bool) -> Tensor {
             b.size(-1)
         );
     }
-    let l_t = transpose(l);
+    let l_t = l.mt();
     let (lower, upper) = if upper { (&l_t, l) } else { (l, &l_t) };
     solve_left(upper, &solve_left(lower, b, false, false), true, false)
 }

@@ -1,7 +1,7 @@
 //! Determinants and their logarithms.
 
 use super::factors::Factors;
-use super::matrix::{check_square, diagonal, diagonal_matrix, identity, mask, transpose};
+use super::matrix::{check_square, identity, mask};
 use super::solve::solve_with;
 use super::svd::svd;
 use crate::autograd::{Gradients, Op, Rule, Saved, gradients, saves};
@@ -64,11 +64,11 @@ impl Op for Cofactor {
         gradients![rule; match svd(a, false) {
             Err(_) => a * f64::NAN,
             Ok((u, s, vh)) => {
-                let inner = transpose(&u).matmul(grad).matmul(&transpose(&vh));
+                let inner = u.mt().matmul(grad).matmul(&vh.mt());
                 let products = products_without(&s, |i, j, k| i == k || j == k);
                 let products = Tensor::where_(&mask(a.size(-1), |i, j| i == j), 0, products);
-                let on_diagonal = products.matmul(&diagonal(&inner).unsqueeze(-1)).squeeze_dim(-1);
-                let rotated = diagonal_matrix(&on_diagonal) - products * transpose(&inner);
+                let on_diagonal = products.matmul(&inner.diagonal(0, -2, -1).unsqueeze(-1)).squeeze_dim(-1);
+                let rotated = on_diagonal.diag_embed(0, -2, -1) - products * inner.mt();
                 u.matmul(&rotated).matmul(&vh) * orientation(&u, &vh)
             }
         }]
@@ -136,7 +136,7 @@ fn cofactor(a: &Tensor) -> Tensor {
         Err(_) => a.detach() * f64::NAN,
         Ok((u, s, vh)) => {
             let products = products_without(&s, |i, _, k| i == k);
-            let products = diagonal(&products.expand_to(a.layout().shape.clone()).contiguous());
+            let products = products.expand_to(a.layout().shape.clone()).contiguous().diagonal(0, -2, -1);
             (&u * products.unsqueeze(-2)).matmul(&vh) * orientation(&u, &vh)
         }
     });

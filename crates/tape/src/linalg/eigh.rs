@@ -1,8 +1,6 @@
 //! Eigenvalues of symmetric matrices.
 
-use super::matrix::{
-    batch_index, batch_of, check_square, diagonal_matrix, elements, mask, tensor, transpose, with_sizes,
-};
+use super::matrix::{batch_index, batch_of, check_square, elements, mask, tensor, with_sizes};
 use crate::autograd::{Gradients, Op, Rule, Saved, Saves, gradients, record_many};
 use crate::kernel::factor::eigen::symmetric;
 use crate::{Error, Tensor};
@@ -24,16 +22,16 @@ impl Op for Eigh {
         let (values, v) = (rule.saved(0), rule.saved(1));
         gradients![rule; match (&grads[0], &grads[1]) {
             (of_values, Some(of_vectors)) => {
-                let inner = transpose(v).matmul(of_vectors);
-                let skew = (&inner - transpose(&inner)) * 0.5;
+                let inner = v.mt().matmul(of_vectors);
+                let skew = (&inner - inner.mt()) * 0.5;
                 let gaps = values.unsqueeze(-2) - values.unsqueeze(-1);
                 let mut inner = skew / Tensor::where_(&mask(v.size(-1), |i, j| i == j), 1, gaps);
                 if let Some(of_values) = of_values {
-                    inner = inner + diagonal_matrix(of_values);
+                    inner = inner + of_values.diag_embed(0, -2, -1);
                 }
-                v.matmul(&inner).matmul(&transpose(v))
+                v.matmul(&inner).matmul(&v.mt())
             }
-            (Some(of_values), None) => (v * of_values.unsqueeze(-2)).matmul(&transpose(v)),
+            (Some(of_values), None) => (v * of_values.unsqueeze(-2)).matmul(&v.mt()),
             (None, None) => v.zeros_like(),
         }]
     }
@@ -41,11 +39,11 @@ impl Op for Eigh {
     fn samples() -> Vec<crate::op::Sample> {
         use super::tests::regular;
         use crate::op::Sample;
-        let symmetric = |x: &Tensor| x + transpose(x);
+        let symmetric = |x: &Tensor| x + x.mt();
         // Functions that do not depend on the signs of the vectors.
         let vectors = move |x: &[Tensor]| {
             let (values, v) = eigh(&symmetric(&x[0])).expect("finite");
-            (&v * values.sin().unsqueeze(-2)).matmul(&transpose(&v))
+            (&v * values.sin().unsqueeze(-2)).matmul(&v.mt())
         };
         vec![
             Sample::new([regular(&[3, 3])], vectors),

@@ -1,7 +1,7 @@
 //! The exponential of a matrix.
 
 use super::factors::Factors;
-use super::matrix::{check_square, identity, transpose};
+use super::matrix::{check_square, identity};
 use crate::autograd::{Gradients, Op, Rule, gradients, saves};
 use crate::{Tensor, no_grad};
 
@@ -18,7 +18,7 @@ impl Op for MatrixExp {
     fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
         let a = rule.saved(0);
         gradients![rule; {
-            let (n, at) = (a.size(-1), transpose(a));
+            let (n, at) = (a.size(-1), a.mt());
             let top = Tensor::cat(&[&at, grad], -1);
             let bottom = Tensor::cat(&[&a.detach().zeros_like(), &at], -1);
             let blocks = matrix_exp(&Tensor::cat(&[&top, &bottom], -2));

@@ -47,7 +47,7 @@ impl Factors {
     /// Whether some matrix is singular or nearly so, as far as the diagonal of `U` shows it.
     pub fn nearly_singular(&self) -> bool {
         let n = self.lu.size(-1);
-        elements(&super::matrix::diagonal(&self.lu)).chunks(n.max(1)).any(|diagonal| {
+        elements(&self.lu.diagonal(0, -2, -1)).chunks(n.max(1)).any(|diagonal| {
             let smallest = diagonal.iter().fold(f64::INFINITY, |min, x| min.min(x.abs()));
             let largest = diagonal.iter().fold(0.0, |max: f64, x| max.max(x.abs()));
             smallest <= largest * self.lu.dtype().eps().unwrap_or(f64::EPSILON).sqrt()
@@ -58,7 +58,7 @@ impl Factors {
     pub fn diagonals(&self) -> (Tensor, Tensor) {
         let sign = |pivots: &Pivots| if pivots.odd { -1.0 } else { 1.0 };
         let signs: Vec<f64> = self.pivots.iter().map(sign).collect();
-        (tensor(&signs, batch_of(&self.lu), self.lu.dtype()), super::matrix::diagonal(&self.lu))
+        (tensor(&signs, batch_of(&self.lu), self.lu.dtype()), self.lu.diagonal(0, -2, -1))
     }
 
     /// The solution of `A X = B` or `A^T X = B`, without history; batches broadcast to `batch`.

@@ -1,6 +1,6 @@
 //! Least squares.
 
-use super::matrix::{check_matrix, check_same_dtype, diagonal, transpose};
+use super::matrix::{check_matrix, check_same_dtype};
 use super::pinv::pinv;
 use super::qr::qr;
 use super::solve::is_vector;
@@ -43,20 +43,20 @@ pub fn lstsq(a: &Tensor, b: &Tensor) -> Result<Tensor, Error> {
         );
     }
     let tall = m >= n;
-    let (q, r) = qr(&if tall { a.clone() } else { transpose(a) });
+    let (q, r) = qr(&if tall { a.clone() } else { a.mt() });
     let x = if !no_grad(|| has_full_rank(&r, m.max(n))) {
         pinv(a)?.matmul(&matrix)
     } else if tall {
-        solve_left(&r, &transpose(&q).matmul(&matrix), true, false)
+        solve_left(&r, &q.mt().matmul(&matrix), true, false)
     } else {
-        q.matmul(&solve_left(&transpose(&r), &matrix, false, false))
+        q.matmul(&solve_left(&r.mt(), &matrix, false, false))
     };
     Ok(if vector { x.squeeze_dim(-1) } else { x })
 }
 
 /// Whether no diagonal element of a triangular factor is as small as rounding makes zeros. False for NaN.
 fn has_full_rank(r: &Tensor, size: usize) -> bool {
-    let diagonal = diagonal(&r.detach()).abs();
+    let diagonal = r.detach().diagonal(0, -2, -1).abs();
     if diagonal.numel() == 0 {
         return true;
     }

@@ -100,24 +100,9 @@ pub(super) fn batch_index(a: &Tensor, index: usize) -> Option<usize> {
     (a.dim() > 2).then_some(index)
 }
 
-/// The transpose of every matrix.
-pub(super) fn transpose(a: &Tensor) -> Tensor {
-    a.transpose(-1, -2)
-}
-
 /// Where `row - column` satisfies a condition, in an `n x n` matrix.
 pub(super) fn mask(n: usize, holds: impl Fn(usize, usize) -> bool) -> Tensor {
     Tensor::from_vec((0..n * n).map(|index| holds(index / n, index % n)).collect::<Vec<bool>>(), [n, n])
-}
-
-/// The diagonals of square matrices, as a view.
-pub(super) fn diagonal(a: &Tensor) -> Tensor {
-    a.flatten(-2, -1).slice(-1, .., a.size(-1) + 1)
-}
-
-/// Diagonal matrices.
-pub(super) fn diagonal_matrix(d: &Tensor) -> Tensor {
-    Tensor::where_(&mask(d.size(-1), |i, j| i == j), d.unsqueeze(-1), 0)
 }
 
 /// The identity in `a`'s dtype.

@@ -1,6 +1,5 @@
 //! The functions that torch has as methods of tensors, under its names there.
 
-use super::matrix::transpose;
 use crate::{Error, Tensor};
 
 impl Tensor {
@@ -22,7 +21,7 @@ impl Tensor {
     #[track_caller]
     pub fn cholesky(&self, upper: bool) -> Result<Tensor, Error> {
         let l = super::cholesky(self)?;
-        Ok(if upper { transpose(&l) } else { l })
+        Ok(if upper { l.mt() } else { l })
     }
 
     /// The inverse of `A` from this Cholesky factor, `A = L L^T` or with `upper` `A = U^T U`. See
@@ -32,7 +31,7 @@ impl Tensor {
     /// If the matrices are not square or the dtype is not floating point.
     #[track_caller]
     pub fn cholesky_inverse(&self, upper: bool) -> Tensor {
-        super::cholesky_inverse(&if upper { transpose(self) } else { self.clone() })
+        super::cholesky_inverse(&if upper { self.mt() } else { self.clone() })
     }
 
     /// The solution of `A X = self` for the `A` whose Cholesky factor is `l`. See
@@ -137,6 +136,6 @@ impl Tensor {
     #[track_caller]
     pub fn svd(&self, some: bool) -> Result<(Tensor, Tensor, Tensor), Error> {
         let (u, s, vh) = super::svd(self, !some)?;
-        Ok((u, s, transpose(&vh)))
+        Ok((u, s, vh.mt()))
     }
 }

@@ -1,6 +1,6 @@
 //! The Moore-Penrose inverse.
 
-use super::matrix::{check_matrix, transpose};
+use super::matrix::check_matrix;
 use super::svd::svd;
 use crate::autograd::{Gradients, Op, Rule, Saved, gradients, saves};
 use crate::{Error, Tensor, no_grad};
@@ -18,7 +18,7 @@ impl Op for Pinv {
     fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
         let (a, p) = (rule.saved(0), rule.saved(1));
         gradients![rule; {
-            let (pt, gt) = (transpose(p), transpose(grad));
+            let (pt, gt) = (p.mt(), grad.mt());
             let first = pt.matmul(grad).matmul(&pt);
             let second = gt.matmul(p).matmul(&pt);
             let second = &second - a.matmul(p).matmul(&second);
@@ -65,12 +65,12 @@ pub fn pinv(a: &Tensor) -> Result<Tensor, Error> {
     check_matrix("linalg.pinv", "A", a);
     let value = no_grad(|| {
         if a.numel() == 0 {
-            return Ok(transpose(a).contiguous());
+            return Ok(a.mt().contiguous());
         }
         let (u, s, vh) = svd(&a.detach(), false)?;
         let kept = s.gt(&super::norm::rank_tolerance(a, &s));
         let inverse = Tensor::where_(&kept, s.reciprocal(), 0);
-        Ok((transpose(&vh) * inverse.unsqueeze(-2)).matmul(&transpose(&u)))
+        Ok((vh.mt() * inverse.unsqueeze(-2)).matmul(&u.mt()))
     })?;
     Ok(value.detach().record(
         &[a],

@@ -1,6 +1,6 @@
 //! The QR factorisation.
 
-use super::matrix::{batch_of, check_matrix, elements, mask, tensor, transpose, with_sizes};
+use super::matrix::{batch_of, check_matrix, elements, tensor, with_sizes};
 use super::triangular::solve_left;
 use crate::Tensor;
 use crate::autograd::{Gradients, Op, Rule, Saved, Saves, gradients, record_many};
@@ -23,20 +23,19 @@ impl Op for Qr {
     fn backward_many(&self, rule: &Rule<'_>, grads: &[Option<Tensor>]) -> Gradients {
         let (q, r) = (rule.saved(0), rule.saved(1));
         gradients![rule; {
-            let from_r = grads[1].as_ref().map(|of_r| r.matmul(&transpose(of_r)));
-            let from_q = grads[0].as_ref().map(|of_q| -transpose(of_q).matmul(q));
+            let from_r = grads[1].as_ref().map(|of_r| r.matmul(&of_r.mt()));
+            let from_q = grads[0].as_ref().map(|of_q| -of_q.mt().matmul(q));
             match [from_r, from_q].into_iter().flatten().reduce(|a, b| a + b) {
                 None => q.matmul(r).zeros_like(),
                 Some(inner) => {
-                    let n = r.size(-1);
-                    let lower = Tensor::where_(&mask(n, |i, j| i >= j), &inner, 0);
-                    let strict = Tensor::where_(&mask(n, |i, j| i > j), &inner, 0);
-                    let mut of_a = q.matmul(&(lower + transpose(&strict)));
+                    let lower = inner.tril(0);
+                    let strict = inner.tril(-1);
+                    let mut of_a = q.matmul(&(lower + strict.mt()));
                     if let Some(of_q) = &grads[0] {
                         of_a = of_a + of_q;
                     }
                     // X R^-T is the transpose of R^-1 X^T.
-                    transpose(&solve_left(r, &transpose(&of_a), true, false))
+                    solve_left(r, &of_a.mt(), true, false).mt()
                 }
             }
         }]
@@ -91,7 +90,7 @@ pub fn qr(a: &Tensor) -> (Tensor, Tensor) {
     if m < n {
         // The first columns determine Q; the others follow.
         let (q, r) = qr(&a.narrow(-1, 0, m));
-        let rest = transpose(&q).matmul(&a.narrow(-1, m as isize, n - m));
+        let rest = q.mt().matmul(&a.narrow(-1, m as isize, n - m));
         return (q, Tensor::cat(&[&r, &rest], -1));
     }
     let batch = batch_of(a);

@@ -1,7 +1,7 @@
 //! Systems of linear equations and inverses.
 
 use super::factors::Factors;
-use super::matrix::{batch_index, check_matrix, check_same_dtype, check_square, common_batch, identity, transpose};
+use super::matrix::{batch_index, check_matrix, check_same_dtype, check_square, common_batch, identity};
 use crate::autograd::{Gradients, Op, Rule, Saved, gradients, saves};
 use crate::{Error, Tensor};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ impl Op for Solve {
         let (a, x) = (rule.saved(0), rule.saved(1));
         let of_b = solve_with(&self.factors, a, grad, !self.transposed, self.name);
         gradients![rule;
-            if self.transposed { -x.matmul(&transpose(&of_b)) } else { -of_b.matmul(&transpose(x)) },
+            if self.transposed { -x.matmul(&of_b.mt()) } else { -of_b.matmul(&x.mt()) },
             of_b.clone(),
         ]
     }

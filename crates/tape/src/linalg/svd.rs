@@ -1,8 +1,6 @@
 //! Singular values and vectors.
 
-use super::matrix::{
-    batch_index, batch_of, check_matrix, diagonal_matrix, elements, mask, tensor, transpose, with_sizes,
-};
+use super::matrix::{batch_index, batch_of, check_matrix, elements, mask, tensor, with_sizes};
 use super::qr::qr;
 use crate::autograd::{Gradients, Op, Rule, Saved, Saves, gradients, record_many};
 use crate::kernel::factor::svd::decompose;
@@ -71,11 +69,11 @@ fn gradient(
     let (rows, columns) = (s.unsqueeze(-1), s.unsqueeze(-2));
     let gaps = (&columns - &rows) * (&columns + &rows);
     let gaps = Tensor::where_(&mask(s.size(-1), |i, j| i == j), 1, gaps);
-    let skew = |x: Tensor| (&x - transpose(&x)) / &gaps;
-    let (ut, v) = (transpose(u), transpose(vh));
+    let skew = |x: Tensor| (&x - x.mt()) / &gaps;
+    let (ut, v) = (u.mt(), vh.mt());
     let from_u = of_u.as_ref().map(|g| skew(ut.matmul(g)) * &columns);
-    let from_v = of_vh.as_ref().map(|g| &rows * skew(transpose(&g.matmul(&v))));
-    let from_s = of_s.map(diagonal_matrix);
+    let from_v = of_vh.as_ref().map(|g| &rows * skew(g.matmul(&v).mt()));
+    let from_s = of_s.map(|of_s| of_s.diag_embed(0, -2, -1));
     let inner = [from_u, from_v, from_s].into_iter().flatten().reduce(|sum, term| sum + term);
     let inner = inner.expect("one of the vectors has a gradient");
     let k = s.size(-1);
@@ -105,10 +103,10 @@ enum Vectors {
 fn values(a: &Tensor, vectors: Vectors) -> Result<Vec<Tensor>, Error> {
     let (m, n) = (a.size(-2), a.size(-1));
     if m < n {
-        let mut outputs = values(&transpose(a), vectors)?;
+        let mut outputs = values(&a.mt(), vectors)?;
         outputs.reverse();
         if vectors != Vectors::None {
-            (outputs[0], outputs[2]) = (transpose(&outputs[0]).dense(), transpose(&outputs[2]).dense());
+            (outputs[0], outputs[2]) = (outputs[0].mt().dense(), outputs[2].mt().dense());
         }
         return Ok(outputs);
     }

@@ -1,7 +1,7 @@
 //! Triangular systems of equations.
 
 use super::matrix::{
-    batch_of, check_matrix, check_same_dtype, check_square, common_batch, mask, matrices_of, transpose, with_sizes,
+    batch_of, check_matrix, check_same_dtype, check_square, common_batch, mask, matrices_of, with_sizes,
 };
 use crate::autograd::{Gradients, Op, Rule, Saved, gradients, saves};
 use crate::dtype::dispatch_float;
@@ -29,11 +29,11 @@ impl Op for SolveTriangular {
     fn backward(&self, rule: &Rule<'_>, grad: &Tensor) -> Gradients {
         let (a, x) = (rule.saved(0), rule.saved(1));
         let &SolveTriangular { upper, unit } = self;
-        let of_b = solve_left(&transpose(a), grad, !upper, unit);
+        let of_b = solve_left(&a.mt(), grad, !upper, unit);
         gradients![rule;
             {
                 let read = mask(a.size(-1), |i, j| if i == j { !unit } else { (i < j) == upper });
-                Tensor::where_(&read, -of_b.matmul(&transpose(x)), 0)
+                Tensor::where_(&read, -of_b.matmul(&x.mt()), 0)
             },
             of_b.clone(),
         ]
@@ -187,5 +187,5 @@ pub fn solve_triangular(a: &Tensor, b: &Tensor, upper: bool, left: bool, unitria
     if left {
         return solve_left(a, b, upper, unitriangular);
     }
-    transpose(&solve_left(&transpose(a), &transpose(b), !upper, unitriangular))
+    solve_left(&a.mt(), &b.mt(), !upper, unitriangular).mt()
 }
