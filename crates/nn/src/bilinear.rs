@@ -97,12 +97,7 @@ impl BilinearBuilder {
     /// If `in1_features` is zero, or the dtype is not a floating-point type.
     #[track_caller]
     pub fn build(self) -> Bilinear {
-        assert!(
-            self.dtype.is_floating_point(),
-            "Bilinear: parameters must be floating point to have gradients, but dtype is {}; use DType::F32 or \
-             DType::F64",
-            self.dtype
-        );
+        init::check_dtype("Bilinear", "parameters", self.dtype);
         let [out_features, in1_features, _] = self.shape;
         assert!(in1_features > 0, "Bilinear: in1_features must be > 0, but got 0; without inputs there is no product");
         let bound = 1.0 / (in1_features as f64).sqrt();

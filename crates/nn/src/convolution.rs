@@ -69,12 +69,7 @@ impl Plan {
                 "{name}: {what} must be divisible by groups, but {channels} is not by {groups}"
             );
         }
-        assert!(
-            self.dtype.is_floating_point(),
-            "{name}: parameters must be floating point to have gradients, but dtype is {}; use DType::F32 or \
-             DType::F64",
-            self.dtype
-        );
+        init::check_dtype(name, "parameters", self.dtype);
         let strides = self.per_dim("stride", &self.stride, 1);
         assert!(
             self.padding.is_some() || strides.iter().all(|&stride| stride == 1),

@@ -114,12 +114,7 @@ impl EmbeddingBuilder {
     /// If there is no row `padding_idx`, or the dtype is not a floating-point type.
     #[track_caller]
     pub fn build(self) -> Embedding {
-        assert!(
-            self.dtype.is_floating_point(),
-            "Embedding: the weight must be floating point to have gradients, but dtype is {}; use DType::F32 or \
-             DType::F64",
-            self.dtype
-        );
+        crate::init::check_dtype("Embedding", "the weight", self.dtype);
         let rows = self.num_embeddings as isize;
         let padding_idx = self.padding_idx.map(|row| {
             assert!(

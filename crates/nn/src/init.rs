@@ -13,7 +13,7 @@ pub use variance::{
     kaiming_uniform_with_, xavier_normal_, xavier_uniform_,
 };
 
-use tape::{Scalar, Tensor, no_grad};
+use tape::{DType, Scalar, Tensor, no_grad};
 
 /// Fills a tensor with numbers uniform on `[a, b)`.
 ///
@@ -125,4 +125,14 @@ fn fill_from(tensor: &Tensor, write: impl FnOnce(&mut [f64])) -> Tensor {
     let mut values = vec![0.0; tensor.numel()];
     write(&mut values);
     no_grad(|| tensor.copy_(&Tensor::from_vec(values, tensor.sizes())))
+}
+
+/// Panics unless parameters of this dtype can have gradients.
+#[track_caller]
+pub(crate) fn check_dtype(layer: &str, parameters: &str, dtype: DType) {
+    assert!(
+        dtype.is_floating_point(),
+        "{layer}: {parameters} must be floating point to have gradients, but dtype is {dtype}; use DType::F32 or \
+         DType::F64"
+    );
 }

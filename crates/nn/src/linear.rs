@@ -161,12 +161,7 @@ impl LinearBuilder {
     /// If the dtype is not a floating-point type.
     #[track_caller]
     pub fn build(self) -> Linear {
-        assert!(
-            self.dtype.is_floating_point(),
-            "Linear: parameters must be floating point to have gradients, but dtype is {}; \
-             use DType::F32 or DType::F64",
-            self.dtype
-        );
+        init::check_dtype("Linear", "parameters", self.dtype);
         let weight = Tensor::empty([self.out_features, self.in_features], self.dtype);
         init::kaiming_uniform_(&weight, 5.0_f64.sqrt());
         let bias = self.bias.then(|| {

@@ -7,11 +7,7 @@ use tape::{DType, Ints, Tensor, get_default_dtype};
 /// Parameters that start as the identity: ones and zeros.
 #[track_caller]
 pub(crate) fn identity(layer: &str, shape: &[usize], weight: bool, bias: bool, dtype: DType) -> [Option<Tensor>; 2] {
-    assert!(
-        dtype.is_floating_point(),
-        "{layer}: parameters must be floating point to have gradients, but dtype is {dtype}; use DType::F32 or \
-         DType::F64"
-    );
+    crate::init::check_dtype(layer, "parameters", dtype);
     [
         weight.then(|| Tensor::ones(shape, dtype).requires_grad_(true)),
         bias.then(|| Tensor::zeros(shape, dtype).requires_grad_(true)),

@@ -233,11 +233,7 @@ impl PReLUBuilder {
     /// If the dtype is not a floating-point type.
     #[track_caller]
     pub fn build(self) -> PReLU {
-        assert!(
-            self.dtype.is_floating_point(),
-            "PReLU: the weight must be floating point to have gradients, but dtype is {}; use DType::F32 or DType::F64",
-            self.dtype
-        );
+        crate::init::check_dtype("PReLU", "the weight", self.dtype);
         PReLU { weight: Tensor::full([self.num_parameters], self.init, self.dtype).requires_grad_(true) }
     }
 }
