@@ -1,8 +1,9 @@
 //! Probability distributions with torch's names: logarithms of densities for likelihoods, and draws that
 //! gradients pass through.
 //!
-//! Parameters are tensors or numbers and broadcast against each other and against the values. Everything is
-//! made of recorded operations, so that gradients of all orders reach parameters and values.
+//! Parameters are floating-point tensors or numbers. They broadcast against each other and against the values,
+//! and results have the common shape; shapes that do not broadcast panic. Everything is made of recorded
+//! operations, so that gradients of all orders reach parameters and values.
 
 use crate::{BCEWithLogitsLoss, Reduction};
 use std::f64::consts::{PI, SQRT_2};
