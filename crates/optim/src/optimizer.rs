@@ -160,7 +160,7 @@ pub trait Optimizer: AsOptimizer + Send + Sync {
     /// # Errors
     /// [`Error::InvalidLearningRate`] if it is negative or NaN; nothing has been changed then.
     fn set_lr(&self, lr: f64) -> Result<()> {
-        if !(lr >= 0.0) {
+        if lr.is_nan() || lr < 0.0 {
             return Err(Error::InvalidLearningRate(Value::from(lr).to_string()));
         }
         self.base().groups().all().iter().for_each(|group| group.set_lr(lr));

@@ -15,7 +15,7 @@ pub struct StepArgs<'a> {
 
 impl<'a> StepArgs<'a> {
     pub(crate) fn new(closure: Option<&'a mut Closure<'_>>) -> Self {
-        Self { closure: closure.map(|closure| Box::new(move || closure()) as Box<Closure<'a>>) }
+        Self { closure: closure.map(|closure| Box::new(closure) as Box<Closure<'a>>) }
     }
 
     /// The closure, if the step was called with one.
