@@ -52,6 +52,7 @@ mod box_error;
 mod error;
 mod flat;
 mod lbfgs;
+pub mod lr_scheduler;
 mod optimizer;
 mod param_group;
 mod params;

@@ -1,12 +1,11 @@
 //! torch's class `LRScheduler`: counters, warnings, and the way a learning rate gets into the groups.
 
 use super::lambda::Reloaded;
-use super::node::{Command, Deferred, Log, Node};
-use super::options::{floats, integer, number, option};
-use crate::base::Groups;
+use super::node::{Command, Deferred, Log, Node, Target};
+use super::options::{floats, integer, option};
 use crate::{Error, ParamGroup, Result};
 use checkpoint::{Dict, Value};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// torch's `EPOCH_DEPRECATION_WARNING`.
 pub(super) const EPOCH_WARNING: &str = "The epoch parameter in `scheduler.step()` was not necessary and is being \
@@ -44,7 +43,7 @@ pub(super) trait Formula: Clone + Send + Sync + 'static {
 
     /// torch's `step`.
     fn turn(state: &mut State<Self>, turn: &Turn<'_>) -> Result<Rates> {
-        if state.step_count == 1 && !turn.optimizer.step_called() {
+        if state.step_count == 1 && !turn.target.groups.step_called() {
             turn.log.add(ORDER_WARNING);
         }
         state.step_count = state.step_count.saturating_add(1);
@@ -67,7 +66,7 @@ pub(super) struct Turn<'a> {
     pub(super) epoch: Option<i64>,
     pub(super) initial: bool,
     pub(super) groups: &'a [ParamGroup],
-    optimizer: &'a Groups,
+    target: &'a Target,
     log: &'a Log,
 }
 
@@ -169,15 +168,15 @@ impl<F> State<F> {
 
 /// A scheduler that is no composition.
 pub(super) struct Leaf<F> {
-    groups: Arc<Groups>,
+    target: Target,
     state: Mutex<State<F>>,
     log: Log,
 }
 
 impl<F: Formula> Leaf<F> {
     /// torch's `LRScheduler.__init__`: notes the initial learning rates and makes the initial step.
-    pub(super) fn start(groups: &Arc<Groups>, formula: F, last_epoch: i64) -> Result<Self> {
-        let all = groups.all();
+    pub(super) fn start(target: &Target, formula: F, last_epoch: i64) -> Result<Self> {
+        let all = target.all();
         for (index, group) in all.iter().enumerate() {
             if group.get("initial_lr").is_some() {
                 continue;
@@ -189,9 +188,9 @@ impl<F: Formula> Leaf<F> {
             group.set("initial_lr", lr.deep_copy());
         }
         let base_lrs = all.iter().map(|group| option(group, "initial_lr")).collect::<Result<_>>()?;
-        groups.track_steps();
+        target.groups.track_steps();
         let state = State { formula, base_lrs, last_epoch, step_count: 0, last_lr: Vec::new() };
-        let leaf = Self { groups: Arc::clone(groups), state: Mutex::new(state), log: Log::default() };
+        let leaf = Self { target: target.clone(), state: Mutex::new(state), log: Log::default() };
         leaf.advance(Command::Initial)?;
         Ok(leaf)
     }
@@ -208,8 +207,8 @@ impl<F: Formula> Leaf<F> {
         initial: bool,
         step: impl FnOnce(&mut State<F>, &Turn<'_>) -> Result<Rates>,
     ) -> Result<()> {
-        let groups = self.groups.all();
-        let turn = Turn { epoch, initial, groups: &groups, optimizer: &self.groups, log: &self.log };
+        let groups = self.target.all();
+        let turn = Turn { epoch, initial, groups: &groups, target: &self.target, log: &self.log };
         let mut next = self.lock().clone();
         step(&mut next, &turn)?.write(&groups)?;
         next.last_lr = next.now(&turn).lrs()?;
@@ -223,8 +222,8 @@ impl<F: Formula> Node for Leaf<F> {
         F::CLASS
     }
 
-    fn groups(&self) -> &Arc<Groups> {
-        &self.groups
+    fn target(&self) -> &Target {
+        &self.target
     }
 
     fn log(&self) -> &Log {
@@ -280,7 +279,7 @@ impl<F: Formula> Node for Leaf<F> {
             step_count: integer(saved, "_step_count")?,
             last_lr: floats(saved, "_last_lr")?,
         };
-        let (loaded, groups) = (state.base_lrs.len(), self.groups.all().len());
+        let (loaded, groups) = (state.base_lrs.len(), self.target.all().len());
         if loaded > groups {
             let text = format!("base_lrs has {loaded} values, the optimizer {groups} groups");
             return Err(Error::StateMismatch(text));
@@ -295,10 +294,4 @@ impl<F: Formula> Node for Leaf<F> {
         let state = self.lock().clone();
         Box::new(move || *self.lock() = state)
     }
-}
-
-/// A number of a state dict that may be an integer or a tensor of one element.
-pub(super) fn saved_number(saved: &Value, key: &'static str) -> Result<f64> {
-    let value = saved.require(key)?;
-    number(value).ok_or_else(|| Error::StateMismatch(format!("'{key}' is {}, not a number", value.kind())))
 }

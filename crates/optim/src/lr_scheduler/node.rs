@@ -1,11 +1,39 @@
 //! What compositions need of the schedulers inside them.
 
 use crate::base::Groups;
-use crate::{ParamGroup, Result};
+use crate::{Optimizer, ParamGroup, Result};
 use checkpoint::{Dict, Value};
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// What a scheduler keeps of its optimizer.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub groups: Arc<Groups>,
+    /// torch's name of the optimizer's class.
+    pub name: &'static str,
+    pub has_momentum: bool,
+    pub has_betas: bool,
+}
+
+impl Target {
+    pub fn of<O: Optimizer + ?Sized>(optimizer: &O) -> Self {
+        let base = optimizer.base();
+        let has = |name: &str| base.defaults().contains_key(name);
+        Self {
+            groups: Arc::clone(base.groups()),
+            name: base.name(),
+            has_momentum: has("momentum"),
+            has_betas: has("betas"),
+        }
+    }
+
+    /// The groups as they are now.
+    pub fn all(&self) -> Arc<Vec<ParamGroup>> {
+        self.groups.all()
+    }
+}
 
 /// A way to move a scheduler.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +53,8 @@ pub type Deferred<'a> = Box<dyn FnOnce() + 'a>;
 pub trait Node: Send + Sync {
     /// torch's name of the class.
     fn class(&self) -> &'static str;
-    /// The groups whose learning rates it sets.
-    fn groups(&self) -> &Arc<Groups>;
+    /// The optimizer whose learning rates it sets.
+    fn target(&self) -> &Target;
     /// Where its warnings go.
     fn log(&self) -> &Log;
     /// Moves it; on an error nothing has changed but the log.
@@ -83,8 +111,8 @@ pub struct Rollback<'a>(Vec<Deferred<'a>>);
 
 impl<'a> Rollback<'a> {
     /// Remembers all options of all groups.
-    pub fn of(groups: &Groups) -> Self {
-        Self(groups.all().iter().map(|group| remember_group(group.clone())).collect())
+    pub fn of(target: &Target) -> Self {
+        Self(target.all().iter().map(|group| remember_group(group.clone())).collect())
     }
 
     /// Remembers a scheduler too.
