@@ -330,7 +330,11 @@ impl Formula for OneCycle {
             return Err(Error::StateMismatch(String::from("'_schedule_phases' is empty")));
         }
         let use_beta1 = if flag(saved, "cycle_momentum")? { Some(flag(saved, "use_beta1")?) } else { None };
-        let anneal = text(saved, "_anneal_func_type")?.parse()?;
+        // torch has had this key only since 2.1.
+        let anneal = match saved.get("_anneal_func_type") {
+            Some(_) => text(saved, "_anneal_func_type")?.parse()?,
+            None => self.anneal,
+        };
         Ok(Self { total_steps: integer(saved, "total_steps")?, phases, anneal, use_beta1 })
     }
 }
