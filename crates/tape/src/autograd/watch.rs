@@ -99,7 +99,7 @@ mod tests {
         let ((), outer) = watch_leaves(|| {
             a.sum().backward().expect("a graph");
             let (_, inner) = watch_leaves(|| b.sum().backward());
-            assert_eq!(ids(&inner), ids(&[b.clone()]));
+            assert_eq!(ids(&inner), ids(std::slice::from_ref(&b)));
             c.sum().backward().expect("a graph");
         });
         assert_eq!(ids(&outer), ids(&[a, b, c]));
