@@ -173,7 +173,7 @@ mod tests {
         for (k, view) in views(&cube()).iter().enumerate() {
             for p in [2.0, 1.0, 0.0, f64::INFINITY] {
                 // Small integers: no sum is rounded, so the order does not show.
-                let expected = view.to_vec::<f64>().iter().map(|&x| match p {
+                let expected = view.to_vec::<f64>().into_iter().map(|x| match p {
                     0.0 => f64::from(x != 0.0),
                     1.0 => x.abs(),
                     _ => x * x,
