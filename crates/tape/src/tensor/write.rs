@@ -113,9 +113,9 @@ impl Tensor {
         self.fill_(0)
     }
 
-    /// Refuses an in-place change that would break the graph, with torch's texts.
+    /// Refuses to write to a tensor that reaches one element through several indices.
     #[track_caller]
-    pub(crate) fn check_in_place(&self, op: &str) {
+    pub(crate) fn check_distinct(&self, op: &str) {
         let layout = self.layout();
         if self.repeats_elements() {
             panic!(
@@ -124,6 +124,12 @@ impl Tensor {
                 layout.shape, layout.strides
             );
         }
+    }
+
+    /// Refuses an in-place change that would break the graph, with torch's texts.
+    #[track_caller]
+    pub(crate) fn check_in_place(&self, op: &str) {
+        self.check_distinct(op);
         if !is_grad_enabled() {
             return;
         }
