@@ -12,6 +12,10 @@
 //! assert_eq!(vector::dot(&x, &y), 168.0);
 //! ```
 
+mod update;
+
+pub use update::{ElementUpdate, update};
+
 use crate::Float;
 use crate::kernel::simd::{Kernel, dispatch};
 
