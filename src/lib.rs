@@ -44,7 +44,10 @@ pub mod prelude {
 
     pub use checkpoint::Value;
     pub use nn::{self, Module};
-    pub use optim::{BoxError, Lbfgs, LineSearch, Optimizer, Sgd, StepReport, StopReason};
+    pub use optim::{
+        BoxError, Lbfgs, LineSearch, Optimizer, ParamGroup, Sgd, StepReport, StopReason,
+        register_optimizer_step_post_hook, register_optimizer_step_pre_hook,
+    };
     #[cfg(feature = "linalg")]
     pub use tape::linalg;
     pub use tape::{

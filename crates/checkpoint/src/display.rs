@@ -48,17 +48,20 @@ fn repr(value: &Value, f: &mut Formatter<'_>) -> fmt::Result {
         Value::Int(i) => write!(f, "{i}"),
         Value::Float(x) => float(*x, f),
         Value::Str(s) => quoted(s, f),
-        Value::List(items) => {
-            f.write_str("[")?;
-            for (i, item) in items.iter().enumerate() {
-                f.write_str(if i == 0 { "" } else { ", " })?;
-                repr(item, f)?;
-            }
-            f.write_str("]")
-        }
+        Value::List(items) => sequence("[", items, "]", f),
+        Value::Tuple(items) => sequence("(", items, if items.len() == 1 { ",)" } else { ")" }, f),
         Value::Dict(dict) => dict.fmt(f),
         Value::Tensor(tensor) => write!(f, "{tensor}"),
     }
+}
+
+fn sequence(open: &str, items: &[Value], close: &str, f: &mut Formatter<'_>) -> fmt::Result {
+    f.write_str(open)?;
+    for (i, item) in items.iter().enumerate() {
+        f.write_str(if i == 0 { "" } else { ", " })?;
+        repr(item, f)?;
+    }
+    f.write_str(close)
 }
 
 /// Single quotes, unless the text has single quotes and no double ones.
@@ -131,5 +134,12 @@ mod tests {
         assert_eq!(Value::from("strong_wolfe").to_string(), "strong_wolfe");
         let dict = Dict::from_iter([("a", Value::from(vec!["x", "it's", "\"'"])), ("b", Value::from(true))]);
         assert_eq!(dict.to_string(), r#"{'a': ['x', "it's", '"\''], 'b': True}"#);
+    }
+
+    #[test]
+    fn tuples_print_with_parentheses() {
+        assert_eq!(Value::from((0.9, 0.999)).to_string(), "(0.9, 0.999)");
+        assert_eq!(Value::Tuple(vec![1.into()]).to_string(), "(1,)");
+        assert_eq!(Value::Tuple(Vec::new()).to_string(), "()");
     }
 }

@@ -84,7 +84,7 @@ impl Value {
         let key = key.key_ref();
         match self {
             Self::Dict(dict) => dict.get_ref(key),
-            Self::List(items) => items.get(key.position(items.len())?),
+            Self::List(items) | Self::Tuple(items) => items.get(key.position(items.len())?),
             _ => None,
         }
     }
@@ -95,7 +95,7 @@ impl Value {
     /// [`Error::MissingKey`] where `key` is absent, [`Error::WrongKind`] where this is no dict and no list.
     pub fn require<I: ValueIndex>(&self, key: I) -> Result<&Value> {
         match self {
-            Self::Dict(_) | Self::List(_) => {
+            Self::Dict(_) | Self::List(_) | Self::Tuple(_) => {
                 self.get(&key).ok_or_else(|| Error::MissingKey { key: key.key_ref().to_key(), present: self.present() })
             }
             other => Err(Error::WrongKind { wanted: "a dict or a list", found: other.kind() }),
@@ -108,7 +108,7 @@ impl Value {
                 let keys: Vec<_> = dict.keys().map(Key::to_string).collect();
                 format!("[{}]", keys.join(", "))
             }
-            Self::List(items) => format!("positions 0 to {}", items.len()),
+            Self::List(items) | Self::Tuple(items) => format!("positions 0 to {}", items.len()),
             _ => String::from("nothing"),
         }
     }
@@ -128,7 +128,7 @@ impl<I: ValueIndex> Index<I> for Value {
         match self {
             Self::Dict(dict) => dict.get_ref(shown).unwrap_or(&ABSENT),
             Self::None => &ABSENT,
-            Self::List(items) => match shown.position(items.len()) {
+            Self::List(items) | Self::Tuple(items) => match shown.position(items.len()) {
                 Some(at) => &items[at],
                 None => panic!("index: {} is not a position in a list of {}", shown.to_key(), items.len()),
             },
@@ -151,7 +151,7 @@ impl<I: ValueIndex> IndexMut<I> for Value {
         }
         match self {
             Self::Dict(dict) => dict.entry(shown),
-            Self::List(items) => match shown.position(items.len()) {
+            Self::List(items) | Self::Tuple(items) => match shown.position(items.len()) {
                 Some(at) => &mut items[at],
                 None => panic!("index: {} is not a position in a list of {}", shown.to_key(), items.len()),
             },

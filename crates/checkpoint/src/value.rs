@@ -29,8 +29,10 @@ pub enum Value {
     Float(f64),
     /// A string.
     Str(String),
-    /// A list (tuples are lists here).
+    /// A list.
     List(Vec<Value>),
+    /// A tuple: read like a list, printed with parentheses, and no equal of a list.
+    Tuple(Vec<Value>),
     /// A dict in order of insertion.
     Dict(Dict),
     /// A tensor: a handle, shared between clones of the value.
@@ -57,6 +59,7 @@ impl Value {
             Self::Float(_) => "a float",
             Self::Str(_) => "a str",
             Self::List(_) => "a list",
+            Self::Tuple(_) => "a tuple",
             Self::Dict(_) => "a dict",
             Self::Tensor(_) => "a tensor",
         }
@@ -100,18 +103,18 @@ impl Value {
         }
     }
 
-    /// The items, if this is a list.
+    /// The items, if this is a list or a tuple.
     pub fn as_list(&self) -> Option<&[Value]> {
         match self {
-            Self::List(items) => Some(items),
+            Self::List(items) | Self::Tuple(items) => Some(items),
             _ => None,
         }
     }
 
-    /// The items to change, if this is a list.
+    /// The items to change, if this is a list or a tuple.
     pub fn as_list_mut(&mut self) -> Option<&mut Vec<Value>> {
         match self {
-            Self::List(items) => Some(items),
+            Self::List(items) | Self::Tuple(items) => Some(items),
             _ => None,
         }
     }
@@ -148,7 +151,7 @@ impl Value {
     /// How many entries, items or characters there are; 0 for everything else.
     pub fn len(&self) -> usize {
         match self {
-            Self::List(items) => items.len(),
+            Self::List(items) | Self::Tuple(items) => items.len(),
             Self::Dict(dict) => dict.len(),
             Self::Str(s) => s.chars().count(),
             _ => 0,
@@ -181,6 +184,7 @@ impl Value {
     pub fn deep_copy(&self) -> Self {
         match self {
             Self::List(items) => Self::List(items.iter().map(Self::deep_copy).collect()),
+            Self::Tuple(items) => Self::Tuple(items.iter().map(Self::deep_copy).collect()),
             Self::Dict(dict) => Self::Dict(dict.iter().map(|(key, value)| (key.clone(), value.deep_copy())).collect()),
             Self::Tensor(tensor) => Self::Tensor(tensor.detach().copy()),
             plain => plain.clone(),
@@ -196,7 +200,7 @@ impl PartialEq for Value {
             (Self::Int(a), Self::Int(b)) => a == b,
             (Self::Float(a), Self::Float(b)) => a.to_bits() == b.to_bits(),
             (Self::Str(a), Self::Str(b)) => a == b,
-            (Self::List(a), Self::List(b)) => a == b,
+            (Self::List(a), Self::List(b)) | (Self::Tuple(a), Self::Tuple(b)) => a == b,
             (Self::Dict(a), Self::Dict(b)) => a == b,
             (Self::Tensor(a), Self::Tensor(b)) => same_bits(a, b),
             _ => false,
@@ -259,6 +263,12 @@ impl From<usize> for Value {
 impl<T: Into<Value>> From<Vec<T>> for Value {
     fn from(items: Vec<T>) -> Self {
         Self::List(items.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<A: Into<Value>, B: Into<Value>> From<(A, B)> for Value {
+    fn from((a, b): (A, B)) -> Self {
+        Self::Tuple(vec![a.into(), b.into()])
     }
 }
 

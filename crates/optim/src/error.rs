@@ -1,6 +1,6 @@
 //! Everything that can go wrong, as one enum. Texts begin with torch's own where torch has one.
 
-use crate::BoxError;
+use std::error::Error as StdError;
 
 /// Result of an optimizer's operations.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -98,7 +98,18 @@ pub enum Error {
     },
     /// The closure returned an error.
     #[error("the closure failed: {0}")]
-    Closure(#[source] BoxError),
+    Closure(#[source] Box<dyn StdError + Send + Sync>),
+    /// A hook before the step returned an error.
+    #[error("a step pre-hook failed: {0}")]
+    Hook(#[source] Box<dyn StdError + Send + Sync>),
+    /// The optimizer evaluates the loss itself and got no closure for it.
+    #[error(
+        "{optimizer}.step() missing 1 required positional argument: 'closure'; it evaluates the loss several times"
+    )]
+    ClosureRequired {
+        /// torch's name of the optimizer.
+        optimizer: &'static str,
+    },
     /// The closure returned a tensor that is no number.
     #[error(
         "only one element tensors can be converted to Python scalars: the closure returned a loss of shape \

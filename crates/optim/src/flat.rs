@@ -5,7 +5,7 @@ use tape::{DType, Float, Tensor, vector};
 
 /// The parameters and where each one lies in the flat vector. The vector is `f64` if any parameter is, else
 /// `f32`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Flat {
     params: Vec<(Tensor, Range<usize>)>,
     numel: usize,

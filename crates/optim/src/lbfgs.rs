@@ -10,9 +10,10 @@ mod step;
 pub(crate) use builder::check_lr;
 pub use builder::{LbfgsBuilder, LineSearch};
 
+use crate::base::{Loaded, OptimizerBase, lock};
 use crate::flat::Flat;
-use crate::optimizer::{Closure, Core, Optimizer, lock, wrong_kind};
-use crate::{BoxError, Error, IntoParams, ParamGroup, Result, StepReport};
+use crate::optimizer::{Closure, Optimizer};
+use crate::{BoxError, Error, IntoParams, Result, StepReport};
 use checkpoint::{Dict, Value};
 use state::State;
 use std::fmt::{self, Debug, Display, Formatter};
@@ -46,12 +47,12 @@ use tape::{DType, Float, Tensor};
 ///
 /// Printing an optimizer shows its options as torch does.
 pub struct Lbfgs {
-    core: Core,
+    base: OptimizerBase,
     flat: Flat,
     engine: Engine,
     report: Mutex<StepReport>,
-    /// What a loaded state dict held beside our own state.
-    extra: Mutex<Dict>,
+    /// What a loaded state dict held for other parameters than the first.
+    others: Mutex<Vec<(Tensor, Dict)>>,
 }
 
 /// State and buffers in the dtype of the flat vectors.
@@ -70,6 +71,10 @@ impl<T: Float> Precision<T> {
     fn new(n: usize) -> Self {
         Self { state: Mutex::new(State::new(n)), buffers: Mutex::default() }
     }
+
+    fn copy(&self) -> Self {
+        Self { state: Mutex::new(lock(&self.state).clone()), buffers: Mutex::default() }
+    }
 }
 
 impl Lbfgs {
@@ -78,8 +83,8 @@ impl Lbfgs {
         LbfgsBuilder::new(params.into_params())
     }
 
-    fn over(core: Core) -> Result<Self> {
-        let groups = core.groups();
+    fn over(base: OptimizerBase) -> Result<Self> {
+        let groups = base.groups().all();
         let [group] = groups.as_slice() else { return Err(Error::ParameterGroups) };
         for (index, param) in group.params().iter().enumerate() {
             if !param.dtype().is_floating_point() {
@@ -91,7 +96,7 @@ impl Lbfgs {
             DType::F64 => Engine::F64(Precision::new(flat.numel())),
             _ => Engine::F32(Precision::new(flat.numel())),
         };
-        Ok(Self { core, flat, engine, report: Mutex::default(), extra: Mutex::default() })
+        Ok(Self { base, flat, engine, report: Mutex::default(), others: Mutex::default() })
     }
 
     /// Makes up to `max_iter` iterations and returns the loss of the first evaluation, as torch does; the
@@ -113,71 +118,41 @@ impl Lbfgs {
 }
 
 impl Optimizer for Lbfgs {
-    fn step_closure(&self, closure: &mut Closure<'_>) -> Result<Tensor> {
-        let _running = self.core.start("step")?;
+    fn base(&self) -> &OptimizerBase {
+        &self.base
+    }
+
+    fn step_body(&self, closure: Option<&mut Closure<'_>>) -> Result<Option<Tensor>> {
+        let closure = closure.ok_or(Error::ClosureRequired { optimizer: self.base.name() })?;
         match &self.engine {
             Engine::F32(engine) => step::run(self, engine, closure),
             Engine::F64(engine) => step::run(self, engine, closure),
         }
+        .map(Some)
     }
 
-    fn zero_grad_set_to_none(&self, set_to_none: bool) {
-        self.core.zero_grad(set_to_none);
-    }
-
-    /// Under the first parameter's id stands the state of the whole optimizer, as in torch.
-    fn state_dict(&self) -> Value {
+    /// The first parameter has the state of the whole optimizer, as in torch.
+    fn save_state(&self) -> Vec<(Tensor, Dict)> {
         let saved = match &self.engine {
             Engine::F32(engine) => lock(&engine.state).save(),
             Engine::F64(engine) => lock(&engine.state).save(),
         };
-        let packed = self.core.pack_groups();
-        let mut state = Dict::new();
-        if let Some(first) = self.core.groups().iter().flat_map(ParamGroup::params).next()
-            && !saved.is_empty()
-        {
-            state.insert(packed.ids[&first.id()], saved);
-        }
-        state.extend(lock(&self.extra).clone());
-        Dict::from_iter([("state", state.into()), ("param_groups", packed.groups)]).into()
+        let first = self.base.params().into_iter().next().filter(|_| !saved.is_empty());
+        first.map(|first| (first, saved)).into_iter().chain(lock(&self.others).clone()).collect()
     }
 
-    fn load_state_dict(&self, state_dict: Value) -> Result<()> {
-        let _running = self.core.start("load_state_dict")?;
-        let unpacked = self.core.unpack_groups(&state_dict)?;
-        let saved = state_dict.require("state")?;
-        let first = self.core.groups().iter().flat_map(ParamGroup::params).next().map(Tensor::id);
-        let (mut own, mut extra) = (None, Dict::new());
-        for (key, value) in saved.as_dict().ok_or_else(|| wrong_kind("a dict", saved))?.iter() {
-            match key.as_int().and_then(|id| unpacked.params.get(&id)) {
-                Some(param) if Some(param.id()) == first => own = Some(value),
-                _ => {
-                    extra.insert(key.clone(), value.clone());
-                }
-            }
-        }
+    fn load_state(&self, loaded: &mut Loaded) -> Result<()> {
+        let first = self.base.params().into_iter().next();
+        let own = first.as_ref().and_then(|first| loaded.state_of(first));
         let n = self.flat.numel();
         match &self.engine {
             Engine::F32(engine) => *lock(&engine.state) = load(own, n)?,
             Engine::F64(engine) => *lock(&engine.state) = load(own, n)?,
         }
-        *lock(&self.extra) = extra;
-        self.core.commit_groups(unpacked.options);
+        let others = loaded.state.iter().filter(|(param, _)| !first.as_ref().is_some_and(|first| first.same(param)));
+        *lock(&self.others) =
+            others.filter_map(|(param, value)| Some((param.clone(), value.as_dict()?.clone()))).collect();
         Ok(())
-    }
-
-    fn param_groups(&self) -> Vec<ParamGroup> {
-        self.core.groups().to_vec()
-    }
-
-    /// As in torch this succeeds, and the next step fails: there is one group only.
-    fn add_param_group(&self, group: ParamGroup) -> Result<()> {
-        let _running = self.core.start("add_param_group")?;
-        self.core.add(group)
-    }
-
-    fn warnings(&self) -> Vec<String> {
-        self.core.warnings()
     }
 }
 
@@ -185,9 +160,26 @@ fn load<T: Float>(saved: Option<&Value>, n: usize) -> Result<State<T>> {
     saved.map_or_else(|| Ok(State::new(n)), |saved| State::load(saved, n))
 }
 
+/// Another optimizer over the same parameters, with a copy of options and state; hooks are not copied.
+impl Clone for Lbfgs {
+    fn clone(&self) -> Self {
+        let engine = match &self.engine {
+            Engine::F32(engine) => Engine::F32(engine.copy()),
+            Engine::F64(engine) => Engine::F64(engine.copy()),
+        };
+        Self {
+            base: self.base.clone(),
+            flat: self.flat.clone(),
+            engine,
+            report: Mutex::new(self.report()),
+            others: Mutex::new(lock(&self.others).clone()),
+        }
+    }
+}
+
 impl Display for Lbfgs {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        self.core.describe("LBFGS", f)
+        Display::fmt(&self.base, f)
     }
 }
 

@@ -47,6 +47,8 @@
 //! does not fit is refused when it is loaded.
 #![forbid(unsafe_code)]
 
+mod base;
+mod box_error;
 mod error;
 mod flat;
 mod lbfgs;
@@ -56,13 +58,15 @@ mod params;
 mod report;
 mod sgd;
 
+pub use base::{
+    Groups, Hooks, Loaded, OptimizerBase, OptimizerHook, StateDictHook, StepArgs, StepPostHook, StepPreHook,
+    register_optimizer_step_post_hook, register_optimizer_step_pre_hook,
+};
+pub use box_error::BoxError;
 pub use error::{Error, Result};
 pub use lbfgs::{Lbfgs, LbfgsBuilder, LineSearch};
-pub use optimizer::{Closure, Optimizer};
+pub use optimizer::{AsOptimizer, Closure, Optimizer, evaluate};
 pub use param_group::ParamGroup;
 pub use params::{IntoParams, Param};
 pub use report::{Compared, StepReport, StopReason};
 pub use sgd::{Sgd, SgdBuilder};
-
-/// Any error a closure may return: `?` converts every error type that can be sent between threads.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,19 +1,17 @@
-//! The trait that all optimizers share, and the part of them that torch's base class has.
+//! The trait that all optimizers share.
 
-use crate::{BoxError, Error, IntoParams, Param, ParamGroup, Result};
-use checkpoint::{Dict, Key, Value};
-use std::collections::{HashMap, HashSet};
-use std::fmt::{self, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tape::{EnableGradGuard, Tensor, no_grad};
+use crate::base::{self, Loaded, OptimizerBase, StepArgs};
+use crate::{BoxError, Error, ParamGroup, Result};
+use checkpoint::{Dict, Value};
+use std::sync::Arc;
+use tape::{EnableGradGuard, RemovableHandle, Tensor};
 
 /// A closure that computes the loss anew: clears the gradients, evaluates, calls `backward`, returns the
 /// loss.
 pub type Closure<'a> = dyn FnMut() -> std::result::Result<Tensor, BoxError> + 'a;
 
 /// What every optimizer can do, whether it evaluates the loss itself ([`Lbfgs`](crate::Lbfgs)) or only reads
-/// gradients ([`Sgd`](crate::Sgd)).
+/// gradients ([`Sgd`](crate::Sgd)): torch's class `Optimizer`.
 ///
 /// All methods take `&self`, so that the closure of a running step may use the optimizer.
 ///
@@ -34,252 +32,339 @@ pub type Closure<'a> = dyn FnMut() -> std::result::Result<Tensor, BoxError> + 'a
 /// assert!(p.to_vec::<f64>().iter().all(|x| x.abs() < 1e-6));
 /// # Ok::<(), optim::Error>(())
 /// ```
-pub trait Optimizer: Send + Sync {
-    /// One step. The closure runs with gradients enabled; what it returned at its first call is returned.
+///
+/// # Hooks
+/// Functions may be called before and after a step ([`register_step_pre_hook`](Self::register_step_pre_hook),
+/// [`register_step_post_hook`](Self::register_step_post_hook), and for all optimizers of the process
+/// [`register_optimizer_step_pre_hook`](crate::register_optimizer_step_pre_hook) and its counterpart), before
+/// and after a state dict is made, and before and after one is loaded. They get the optimizer and may call
+/// anything on it. A step runs the global hooks before it, then its own, then itself, its own hooks after it,
+/// the global ones after it; where a hook or the step fails, those behind it do not run. Hooks run in the
+/// caller's grad mode. A hook added or removed by a running hook counts from the next call on. What a hook
+/// calls on its own optimizer runs without the hooks of that same call, so a hook that steps does not call
+/// itself. Through a `dyn Optimizer` hooks are added by `optimizer.base().hooks().step_pre.push(..)`.
+///
+/// # An optimizer of your own
+/// Hold an [`OptimizerBase`], read the options from its groups, and write `step_body`:
+/// ```
+/// use checkpoint::Dict;
+/// use optim::{Closure, Loaded, Optimizer, OptimizerBase, Result};
+/// use tape::Tensor;
+///
+/// /// Moves every element by `lr` against the sign of its gradient.
+/// struct SignDescent(OptimizerBase);
+///
+/// impl Optimizer for SignDescent {
+///     fn base(&self) -> &OptimizerBase {
+///         &self.0
+///     }
+///
+///     fn step_body(&self, closure: Option<&mut Closure<'_>>) -> Result<Option<Tensor>> {
+///         let loss = closure.map(optim::evaluate).transpose()?;
+///         for group in self.0.groups().all().iter() {
+///             for p in group.params() {
+///                 if let Some(gradient) = p.grad() {
+///                     p.add_scaled(-group.lr(), &gradient.sign().to_vec::<f64>());
+///                 }
+///             }
+///         }
+///         Ok(loss.map(|(loss, _)| loss))
+///     }
+///
+///     fn save_state(&self) -> Vec<(Tensor, Dict)> {
+///         Vec::new()
+///     }
+///
+///     fn load_state(&self, _: &mut Loaded) -> Result<()> {
+///         Ok(())
+///     }
+/// }
+///
+/// let p = Tensor::from([3.0, -4.0]).requires_grad_(true);
+/// let optimizer = SignDescent(OptimizerBase::new("SignDescent", [&p], Dict::from_iter([("lr", 0.5)]))?);
+/// (&p * &p).sum().backward()?;
+/// optimizer.step_without_closure()?;
+/// assert_eq!(p.to_vec::<f64>(), [2.5, -3.5]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait Optimizer: AsOptimizer + Send + Sync {
+    /// Groups, defaults and hooks.
+    fn base(&self) -> &OptimizerBase;
+
+    /// The step itself, without hooks; no other step of this optimizer runs meanwhile. The closure is to be
+    /// called through [`evaluate`]; what it returned first is returned.
     ///
     /// # Errors
-    /// What the closure returned, or what the optimizer cannot do; the parameters are then at the last
-    /// accepted point.
-    fn step_closure(&self, closure: &mut Closure<'_>) -> Result<Tensor>;
+    /// What the closure returned, [`Error::ClosureRequired`], or what the optimizer cannot do; the parameters
+    /// are then at the last accepted point.
+    fn step_body(&self, closure: Option<&mut Closure<'_>>) -> Result<Option<Tensor>>;
+
+    /// The state of each parameter that has one, in the order in which they got it, as a snapshot.
+    fn save_state(&self) -> Vec<(Tensor, Dict)>;
+
+    /// Replaces the state by a saved one whose groups are known to fit.
+    ///
+    /// # Errors
+    /// If a state does not fit its parameter; nothing has been changed then.
+    fn load_state(&self, loaded: &mut Loaded) -> Result<()>;
+
+    /// One step with hooks. The closure runs with gradients enabled; what it returned at its first call is
+    /// returned.
+    ///
+    /// # Errors
+    /// What the closure or a hook returned, or what the optimizer cannot do; the parameters are then at the
+    /// last accepted point.
+    fn step_closure(&self, closure: &mut Closure<'_>) -> Result<Tensor> {
+        let loss = base::step(self.as_optimizer(), Some(closure))?;
+        loss.ok_or(Error::ClosureRequired { optimizer: self.base().name() })
+    }
+
+    /// One step with hooks, on the gradients that are there.
+    ///
+    /// # Errors
+    /// [`Error::ClosureRequired`] if the optimizer has to evaluate the loss itself, or as
+    /// [`step_closure`](Self::step_closure).
+    fn step_without_closure(&self) -> Result<()> {
+        base::step(self.as_optimizer(), None).map(drop)
+    }
 
     /// Drops the gradients of all parameters: `zero_grad_set_to_none(true)`.
     fn zero_grad(&self) {
         self.zero_grad_set_to_none(true);
     }
 
-    /// Drops the gradients of all parameters, or (`false`) keeps them as tensors of zeros.
-    fn zero_grad_set_to_none(&self, set_to_none: bool);
+    /// Drops the gradients of all parameters, or (`false`) sets those that are there to zero. These then have
+    /// no history and require no gradient; they stay the tensors they were unless `backward` had recorded
+    /// how they were made (`create_graph`).
+    fn zero_grad_set_to_none(&self, set_to_none: bool) {
+        self.base().zero_grad(set_to_none);
+    }
 
-    /// A snapshot of state and options under torch's keys. It shares no numbers with the optimizer.
-    fn state_dict(&self) -> Value;
+    /// Paddle's spelling of [`zero_grad_set_to_none`](Self::zero_grad_set_to_none), with the opposite sense:
+    /// `true` sets gradients to zero, `false` drops them.
+    fn clear_grad(&self, set_to_zero: bool) {
+        self.zero_grad_set_to_none(!set_to_zero);
+    }
 
-    /// Takes over what [`state_dict`](Self::state_dict) saved, possibly by torch.
+    /// The learning rate of the first group: Paddle's `get_lr`.
+    ///
+    /// # Panics
+    /// As [`ParamGroup::lr`], if a state dict without `lr` was loaded.
+    #[track_caller]
+    fn get_lr(&self) -> f64 {
+        self.base().groups().all().first().map_or(f64::NAN, ParamGroup::lr)
+    }
+
+    /// Sets the learning rate of every group: Paddle's `set_lr`. The next step uses it.
+    ///
+    /// # Errors
+    /// [`Error::InvalidLearningRate`] if it is negative or NaN; nothing has been changed then.
+    fn set_lr(&self, lr: f64) -> Result<()> {
+        if !(lr >= 0.0) {
+            return Err(Error::InvalidLearningRate(Value::from(lr).to_string()));
+        }
+        self.base().groups().all().iter().for_each(|group| group.set_lr(lr));
+        Ok(())
+    }
+
+    /// A snapshot of state and options under torch's keys. It shares no numbers with the optimizer, while
+    /// torch's would go on changing with it.
+    fn state_dict(&self) -> Value {
+        let optimizer = self.as_optimizer();
+        base::state_dict(optimizer, || base::pack(optimizer))
+    }
+
+    /// Takes over what [`state_dict`](Self::state_dict) saved, possibly by torch. Tensors are converted to the
+    /// dtype of their parameter, except those named `step`, and copied.
+    ///
+    /// Options that the saved groups lack are gone afterwards, those they have beside the optimizer's own are
+    /// taken in; names of parameters stay unless there are others in the dict. Handles from
+    /// [`param_groups`](Self::param_groups) stay valid, where torch would make new dicts.
     ///
     /// # Errors
     /// If the dict does not fit; nothing has been changed then.
-    fn load_state_dict(&self, state_dict: Value) -> Result<()>;
+    fn load_state_dict(&self, state_dict: Value) -> Result<()> {
+        let optimizer = self.as_optimizer();
+        base::load_state_dict(optimizer, state_dict, |state_dict| base::unpack(optimizer, &state_dict))
+    }
+
+    /// The state of one parameter: torch's `optimizer.state[p]`, as a snapshot.
+    fn param_state(&self, param: &Tensor) -> Option<Dict> {
+        self.save_state().into_iter().find(|(other, _)| other.same(param)).map(|(_, state)| state)
+    }
 
     /// The groups, as handles: an option set through one counts from the next step on.
-    fn param_groups(&self) -> Vec<ParamGroup>;
+    fn param_groups(&self) -> Vec<ParamGroup> {
+        self.base().groups().all().to_vec()
+    }
 
     /// Adds a group; options it lacks get the optimizer's defaults.
     ///
     /// # Errors
     /// If a parameter is in another group already, is no leaf, or names are given in one group but not in
     /// another.
-    fn add_param_group(&self, group: ParamGroup) -> Result<()>;
+    fn add_param_group(&self, group: ParamGroup) -> Result<()> {
+        let _running = self.base().start("add_param_group")?;
+        self.base().add_group(group)
+    }
 
     /// What torch would have warned of, such as a parameter that occurs twice in its group.
-    fn warnings(&self) -> Vec<String>;
+    fn warnings(&self) -> Vec<String> {
+        self.base().warnings()
+    }
+
+    /// Calls `hook` before every step. It may change the [`StepArgs`]; an error ends the step before it
+    /// began.
+    fn register_step_pre_hook(
+        &self,
+        hook: impl Fn(&dyn Optimizer, &mut StepArgs<'_>) -> std::result::Result<(), BoxError> + Send + Sync + 'static,
+    ) -> RemovableHandle
+    where
+        Self: Sized,
+    {
+        self.base().hooks().step_pre.push(Arc::new(hook))
+    }
+
+    /// Calls `hook` after every step that succeeded.
+    fn register_step_post_hook(
+        &self,
+        hook: impl Fn(&dyn Optimizer, &mut StepArgs<'_>) + Send + Sync + 'static,
+    ) -> RemovableHandle
+    where
+        Self: Sized,
+    {
+        self.base().hooks().step_post.push(Arc::new(hook))
+    }
+
+    /// Calls `hook` before every [`state_dict`](Self::state_dict).
+    fn register_state_dict_pre_hook(&self, hook: impl Fn(&dyn Optimizer) + Send + Sync + 'static) -> RemovableHandle
+    where
+        Self: Sized,
+    {
+        self.base().hooks().state_dict_pre.push(Arc::new(hook))
+    }
+
+    /// As [`register_state_dict_pre_hook`](Self::register_state_dict_pre_hook), before all hooks there are.
+    fn register_state_dict_pre_hook_prepended(
+        &self,
+        hook: impl Fn(&dyn Optimizer) + Send + Sync + 'static,
+    ) -> RemovableHandle
+    where
+        Self: Sized,
+    {
+        self.base().hooks().state_dict_pre.prepend(Arc::new(hook))
+    }
+
+    /// Shows every state dict that is made to `hook`, which may change it, or return another to replace it.
+    fn register_state_dict_post_hook(
+        &self,
+        hook: impl Fn(&dyn Optimizer, &mut Value) -> Option<Value> + Send + Sync + 'static,
+    ) -> RemovableHandle
+    where
+        Self: Sized,
+    {
+        self.base().hooks().state_dict_post.push(Arc::new(hook))
+    }
+
+    /// As [`register_state_dict_post_hook`](Self::register_state_dict_post_hook), before all hooks there are.
+    fn register_state_dict_post_hook_prepended(
+        &self,
+        hook: impl Fn(&dyn Optimizer, &mut Value) -> Option<Value> + Send + Sync + 'static,
+    ) -> RemovableHandle
+    where
+        Self: Sized,
+    {
+        self.base().hooks().state_dict_post.prepend(Arc::new(hook))
+    }
+
+    /// Shows every state dict that is to be loaded to `hook`, which may change it, or return another to
+    /// replace it. The dict is this call's own: the caller's copy, where there is one, does not change.
+    ///
+    /// ```
+    /// use optim::{Optimizer, Sgd};
+    /// let p = tape::Tensor::from([1.0f32]).requires_grad_(true);
+    /// let sgd = Sgd::builder([&p]).lr(0.1).build()?;
+    /// let handle = sgd.register_load_state_dict_pre_hook(|_, state_dict| {
+    ///     state_dict["param_groups"][0]["lr"] = 0.002.into();
+    ///     None
+    /// });
+    /// sgd.load_state_dict(sgd.state_dict())?;
+    /// assert_eq!(sgd.param_groups()[0].lr(), 0.002);
+    /// handle.remove();
+    /// # Ok::<(), optim::Error>(())
+    /// ```
+    fn register_load_state_dict_pre_hook(
+        &self,
+        hook: impl Fn(&dyn Optimizer, &mut Value) -> Option<Value> + Send + Sync + 'static,
+    ) -> RemovableHandle
+    where
+        Self: Sized,
+    {
+        self.base().hooks().load_state_dict_pre.push(Arc::new(hook))
+    }
+
+    /// As [`register_load_state_dict_pre_hook`](Self::register_load_state_dict_pre_hook), before all hooks
+    /// there are.
+    fn register_load_state_dict_pre_hook_prepended(
+        &self,
+        hook: impl Fn(&dyn Optimizer, &mut Value) -> Option<Value> + Send + Sync + 'static,
+    ) -> RemovableHandle
+    where
+        Self: Sized,
+    {
+        self.base().hooks().load_state_dict_pre.prepend(Arc::new(hook))
+    }
+
+    /// Calls `hook` after every [`load_state_dict`](Self::load_state_dict) that succeeded.
+    fn register_load_state_dict_post_hook(
+        &self,
+        hook: impl Fn(&dyn Optimizer) + Send + Sync + 'static,
+    ) -> RemovableHandle
+    where
+        Self: Sized,
+    {
+        self.base().hooks().load_state_dict_post.push(Arc::new(hook))
+    }
+
+    /// As [`register_load_state_dict_post_hook`](Self::register_load_state_dict_post_hook), before all hooks
+    /// there are.
+    fn register_load_state_dict_post_hook_prepended(
+        &self,
+        hook: impl Fn(&dyn Optimizer) + Send + Sync + 'static,
+    ) -> RemovableHandle
+    where
+        Self: Sized,
+    {
+        self.base().hooks().load_state_dict_post.prepend(Arc::new(hook))
+    }
 }
 
-/// A mutex that outlives panics: what it guards is never left half-written.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// Every optimizer as a trait object: how hooks get it. Implemented for all of them.
+pub trait AsOptimizer {
+    /// This optimizer.
+    fn as_optimizer(&self) -> &dyn Optimizer;
+}
+
+impl<O: Optimizer> AsOptimizer for O {
+    fn as_optimizer(&self) -> &dyn Optimizer {
+        self
+    }
 }
 
 /// Runs the closure with gradients enabled and reads the loss as a plain number.
-pub(crate) fn evaluate(closure: &mut Closure<'_>) -> Result<(Tensor, f64)> {
+///
+/// # Errors
+/// [`Error::Closure`] with what the closure returned, [`Error::LossNotScalar`] if the loss has more or fewer
+/// than one element.
+pub fn evaluate(closure: &mut Closure<'_>) -> Result<(Tensor, f64)> {
     let outcome = {
         let _recording = EnableGradGuard::new();
         closure()
     };
-    let loss = outcome.map_err(Error::Closure)?;
+    let loss = outcome.map_err(|error| Error::Closure(error.into_inner()))?;
     if loss.numel() != 1 {
         return Err(Error::LossNotScalar { shape: loss.sizes().to_vec() });
     }
     let value = loss.item();
     Ok((loss, value))
-}
-
-/// Groups, defaults and the running flag.
-#[derive(Debug)]
-pub(crate) struct Core {
-    groups: Mutex<Arc<Vec<ParamGroup>>>,
-    defaults: Dict,
-    running: AtomicBool,
-    warnings: Mutex<Vec<String>>,
-}
-
-/// As long as it lives, no other step, load or added group.
-#[derive(Debug)]
-pub(crate) struct Running<'a>(&'a AtomicBool);
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
-    }
-}
-
-impl Core {
-    pub(crate) fn new(params: impl IntoParams, defaults: Dict) -> Result<Self> {
-        let params = params.into_params();
-        let core =
-            Self { groups: Mutex::default(), defaults, running: AtomicBool::new(false), warnings: Mutex::default() };
-        match params.first() {
-            None => return Err(Error::EmptyParameterList),
-            // The first element alone decides whether these are groups, as in torch.
-            Some(Param::Group(_)) => {
-                for param in params {
-                    match param {
-                        Param::Group(group) => core.add(group)?,
-                        Param::Tensor(_) => return Err(Error::NotAGroup("a Tensor")),
-                        Param::Named(..) => return Err(Error::NotAGroup("a named Tensor")),
-                    }
-                }
-            }
-            Some(_) => core.add(ParamGroup::new(params))?,
-        }
-        Ok(core)
-    }
-
-    pub(crate) fn groups(&self) -> Arc<Vec<ParamGroup>> {
-        Arc::clone(&lock(&self.groups))
-    }
-
-    pub(crate) fn warnings(&self) -> Vec<String> {
-        lock(&self.warnings).clone()
-    }
-
-    /// Claims the optimizer for `call`.
-    pub(crate) fn start(&self, call: &'static str) -> Result<Running<'_>> {
-        match self.running.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed) {
-            Ok(_) => Ok(Running(&self.running)),
-            Err(_) => Err(Error::StepIsRunning { call }),
-        }
-    }
-
-    /// torch's checks in torch's order, then the group is in.
-    pub(crate) fn add(&self, group: ParamGroup) -> Result<()> {
-        group.prepare(&self.defaults)?;
-        let mut groups = lock(&self.groups);
-        let mut seen = HashSet::new();
-        if !group.params().iter().all(|p| seen.insert(p.id())) {
-            lock(&self.warnings).push(String::from(
-                "optimizer contains a parameter group with duplicate parameters; in future, this will cause \
-                 an error; see github.com/pytorch/pytorch/issues/40967 for more information",
-            ));
-        }
-        let named = group.has_names();
-        if groups.first().is_some_and(|first| first.has_names() != named) {
-            let added = if named { "with names" } else { "without names" };
-            return Err(Error::MixedNames { added });
-        }
-        if groups.iter().flat_map(ParamGroup::params).any(|p| seen.contains(&p.id())) {
-            return Err(Error::ParameterInTwoGroups);
-        }
-        let mut all = groups.to_vec();
-        all.push(group);
-        *groups = Arc::new(all);
-        Ok(())
-    }
-
-    pub(crate) fn zero_grad(&self, set_to_none: bool) {
-        let groups = self.groups();
-        for param in groups.iter().flat_map(ParamGroup::params) {
-            if set_to_none {
-                param.set_grad(None);
-                continue;
-            }
-            let Some(grad) = param.grad() else { continue };
-            let grad = if grad.is_leaf() {
-                grad.requires_grad_(false)
-            } else {
-                // A gradient made with create_graph keeps its memory and loses its history.
-                let detached = grad.detach();
-                param.set_grad(Some(detached.clone()));
-                detached
-            };
-            no_grad(|| grad.zero_());
-        }
-    }
-
-    /// The ids of the parameters in group order, and the groups as a state dict has them.
-    ///
-    /// A parameter met again keeps its first id, except within one group, where the last position wins; ids
-    /// count positions, duplicates included. That is how torch packs.
-    pub(crate) fn pack_groups(&self) -> Packed {
-        let mut ids = HashMap::new();
-        let mut start = 0;
-        let mut packed = Vec::new();
-        for group in self.groups().iter() {
-            let fresh: HashMap<usize, usize> = (group.params().iter().enumerate())
-                .filter(|(_, p)| !ids.contains_key(&p.id()))
-                .map(|(i, p)| (p.id(), start + i))
-                .collect();
-            ids.extend(fresh);
-            start += group.params().len();
-            let mut options = group.options();
-            options.insert("params", group.params().iter().map(|p| ids[&p.id()]).collect::<Value>());
-            packed.push(options);
-        }
-        Packed { ids, groups: packed.into() }
-    }
-
-    /// Checks the groups of a state dict against the optimizer's own.
-    pub(crate) fn unpack_groups(&self, state_dict: &Value) -> Result<Unpacked> {
-        let saved = state_dict.require("param_groups")?;
-        let saved = saved.as_list().ok_or(wrong_kind("a list", saved))?;
-        let own = self.groups();
-        if saved.len() != own.len() {
-            return Err(Error::GroupCount { saved: saved.len(), own: own.len() });
-        }
-        let (mut options, mut params) = (Vec::new(), HashMap::new());
-        for (i, (group, own)) in saved.iter().zip(own.iter()).enumerate() {
-            let ids = group.require("params")?;
-            let ids = ids.as_list().ok_or(wrong_kind("a list", ids))?;
-            if ids.len() != own.params().len() {
-                return Err(Error::GroupSize { group: i, saved: ids.len(), own: own.params().len() });
-            }
-            for (id, param) in ids.iter().zip(own.params()) {
-                params.insert(i64::try_from(id)?, param.clone());
-            }
-            let mut dict = group.as_dict().cloned().unwrap_or_default();
-            dict.remove("params");
-            options.push(dict);
-        }
-        Ok(Unpacked { options, params })
-    }
-
-    /// Puts the options of a checked state dict into the groups.
-    pub(crate) fn commit_groups(&self, options: Vec<Dict>) {
-        for (group, options) in self.groups().iter().zip(options) {
-            group.replace_options(options);
-        }
-    }
-
-    /// torch's `repr`: the options of each group in sorted order.
-    pub(crate) fn describe(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{name} (")?;
-        for (i, group) in self.groups().iter().enumerate() {
-            write!(f, "\nParameter Group {i}\n")?;
-            let options = group.options();
-            let mut keys: Vec<&Key> = options.keys().collect();
-            keys.sort();
-            for key in keys {
-                if let (Some(name), Some(value)) = (key.as_str(), options.get(key.clone())) {
-                    writeln!(f, "    {name}: {value}")?;
-                }
-            }
-        }
-        f.write_char(')')
-    }
-}
-
-/// Groups as a state dict has them.
-pub(crate) struct Packed {
-    /// From [`Tensor::id`] to the id in the dict.
-    pub(crate) ids: HashMap<usize, usize>,
-    pub(crate) groups: Value,
-}
-
-/// The checked groups of a state dict.
-pub(crate) struct Unpacked {
-    pub(crate) options: Vec<Dict>,
-    /// The optimizer's parameter for each id in the dict.
-    pub(crate) params: HashMap<i64, Tensor>,
-}
-
-pub(crate) fn wrong_kind(wanted: &'static str, found: &Value) -> checkpoint::Error {
-    checkpoint::Error::WrongKind { wanted, found: found.kind() }
 }

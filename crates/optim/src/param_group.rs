@@ -32,7 +32,7 @@ struct Group {
 }
 
 /// What the elements given for a group looked like; judged when the group joins an optimizer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Naming {
     Unnamed,
     Named(Vec<String>),
@@ -138,6 +138,13 @@ impl ParamGroup {
             new.insert("param_names", names.clone());
         }
         *options = new;
+    }
+
+    /// The same parameters with options of their own.
+    pub(crate) fn deep_copy(&self) -> Self {
+        let options = self.lock().iter().map(|(key, value)| (key.clone(), value.deep_copy())).collect();
+        let Group { params, naming, .. } = &*self.0;
+        Self(Arc::new(Group { params: params.clone(), naming: naming.clone(), options: Mutex::new(options) }))
     }
 
     pub(crate) fn has_names(&self) -> bool {

@@ -1,7 +1,8 @@
 //! Stochastic gradient descent as `torch.optim.SGD` computes it.
 
+use crate::base::{Loaded, OptimizerBase, lock, wrong_kind};
 use crate::lbfgs::check_lr;
-use crate::optimizer::{Closure, Core, Optimizer, evaluate, lock, wrong_kind};
+use crate::optimizer::{Closure, Optimizer, evaluate};
 use crate::{BoxError, Error, IntoParams, Param, ParamGroup, Result};
 use checkpoint::{Dict, Value};
 use std::collections::HashMap;
@@ -26,11 +27,9 @@ use tape::{DType, Float, Tensor, vector};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Sgd {
-    core: Core,
+    base: OptimizerBase,
     /// Momentum buffers by [`Tensor::id`] of the parameter.
     state: Mutex<HashMap<usize, Momentum>>,
-    /// What a loaded state dict held for keys that are no parameters.
-    extra: Mutex<Dict>,
 }
 
 /// Options of an [`Sgd`], under torch's names and with torch's defaults.
@@ -111,8 +110,8 @@ impl SgdBuilder {
             ("differentiable", false.into()),
             ("fused", Value::None),
         ]);
-        let core = Core::new(self.params, defaults)?;
-        Ok(Sgd { core, state: Mutex::default(), extra: Mutex::default() })
+        let base = OptimizerBase::new("SGD", self.params, defaults)?;
+        Ok(Sgd { base, state: Mutex::default() })
     }
 }
 
@@ -241,8 +240,7 @@ impl Sgd {
     /// # Errors
     /// If an option is missing from a group or of the wrong kind, or when called from inside its own closure.
     pub fn step(&self) -> Result<()> {
-        let _running = self.core.start("step")?;
-        self.update()
+        self.step_without_closure()
     }
 
     /// Evaluates the closure once, with gradients enabled, moves the parameters and returns the loss.
@@ -254,7 +252,7 @@ impl Sgd {
     }
 
     fn update(&self) -> Result<()> {
-        let groups = self.core.groups();
+        let groups = self.base.groups().all();
         let options = groups.iter().map(Options::read).collect::<Result<Vec<_>>>()?;
         let mut state = lock(&self.state);
         for (group, options) in groups.iter().zip(&options) {
@@ -274,69 +272,38 @@ impl Sgd {
 }
 
 impl Optimizer for Sgd {
-    fn step_closure(&self, closure: &mut Closure<'_>) -> Result<Tensor> {
-        let _running = self.core.start("step")?;
-        let (loss, _) = evaluate(closure)?;
+    fn base(&self) -> &OptimizerBase {
+        &self.base
+    }
+
+    fn step_body(&self, closure: Option<&mut Closure<'_>>) -> Result<Option<Tensor>> {
+        let loss = closure.map(evaluate).transpose()?;
         self.update()?;
-        Ok(loss)
+        Ok(loss.map(|(loss, _)| loss))
     }
 
-    fn zero_grad_set_to_none(&self, set_to_none: bool) {
-        self.core.zero_grad(set_to_none);
-    }
-
-    fn state_dict(&self) -> Value {
-        let packed = self.core.pack_groups();
+    fn save_state(&self) -> Vec<(Tensor, Dict)> {
         let momenta = lock(&self.state);
-        let mut state = Dict::new();
-        for param in self.core.groups().iter().flat_map(ParamGroup::params) {
-            if let Some(momentum) = momenta.get(&param.id()) {
-                let buffer = momentum.save(param.sizes());
-                state.insert(packed.ids[&param.id()], Dict::from_iter([("momentum_buffer", buffer)]));
-            }
-        }
-        state.extend(lock(&self.extra).clone());
-        Dict::from_iter([("state", state.into()), ("param_groups", packed.groups)]).into()
+        let saved = self.base.params().into_iter().filter_map(|param| {
+            let buffer = momenta.get(&param.id())?.save(param.sizes());
+            Some((param, Dict::from_iter([("momentum_buffer", buffer)])))
+        });
+        saved.collect()
     }
 
-    fn load_state_dict(&self, state_dict: Value) -> Result<()> {
-        let _running = self.core.start("load_state_dict")?;
-        let unpacked = self.core.unpack_groups(&state_dict)?;
-        let saved = state_dict.require("state")?;
-        let (mut state, mut extra) = (HashMap::new(), Dict::new());
-        for (key, value) in saved.as_dict().ok_or_else(|| wrong_kind("a dict", saved))?.iter() {
-            match key.as_int().and_then(|id| unpacked.params.get(&id)) {
-                Some(param) => {
-                    state.insert(param.id(), Momentum::load(value, param)?);
-                }
-                None => {
-                    extra.insert(key.clone(), value.clone());
-                }
-            }
+    fn load_state(&self, loaded: &mut Loaded) -> Result<()> {
+        let mut state = HashMap::new();
+        for (param, saved) in &loaded.state {
+            state.insert(param.id(), Momentum::load(saved, param)?);
         }
         *lock(&self.state) = state;
-        *lock(&self.extra) = extra;
-        self.core.commit_groups(unpacked.options);
         Ok(())
-    }
-
-    fn param_groups(&self) -> Vec<ParamGroup> {
-        self.core.groups().to_vec()
-    }
-
-    fn add_param_group(&self, group: ParamGroup) -> Result<()> {
-        let _running = self.core.start("add_param_group")?;
-        self.core.add(group)
-    }
-
-    fn warnings(&self) -> Vec<String> {
-        self.core.warnings()
     }
 }
 
 impl Display for Sgd {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        self.core.describe("SGD", f)
+        Display::fmt(&self.base, f)
     }
 }
 

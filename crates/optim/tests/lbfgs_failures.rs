@@ -32,7 +32,7 @@ fn fail_at(k: usize, warm_up: usize, failure: Failure, configure: impl Fn(LbfgsB
             optimizer.zero_grad();
             if evaluated.borrow().len() == k {
                 match failure {
-                    Failure::Error => return Err("the data went away".into()),
+                    Failure::Error => return Err(BoxError::msg("the data went away")),
                     Failure::Panic => panic!("the closure panics"),
                     Failure::WrongShape => return Ok(Tensor::from([1.0, 2.0])),
                 }
@@ -98,7 +98,7 @@ fn an_interrupted_search_is_tried_again_along_the_same_direction() -> Outcome {
         let mut calls = 0;
         let failed = disturbed.step(|| {
             calls += 1;
-            if calls == k { Err("once".into()) } else { rosenbrock::<f64>(&p) }
+            if calls == k { Err(BoxError::msg("once")) } else { rosenbrock::<f64>(&p) }
         });
         assert!(failed.is_err());
         step(&disturbed, &p, rosenbrock::<f64>)?;
@@ -167,7 +167,7 @@ fn an_optimizer_moves_to_another_thread() -> Outcome {
         step(&optimizer, &p, rosenbrock::<f64>)?;
         Ok::<_, Error>(p.to_vec::<f64>())
     });
-    let found = worker.join().map_err(|_| "the worker panicked")??;
+    let found = worker.join().map_err(|_| BoxError::msg("the worker panicked"))??;
     assert!((found[0] - 1.0).abs() < 1e-3);
     Ok(())
 }

@@ -147,7 +147,7 @@ fn a_closure_is_evaluated_once_and_its_failure_moves_nothing() -> Outcome {
         Ok(Tensor::from(7.0))
     })?;
     assert_eq!((loss.item(), calls, p.item()), (7.0, 1, 1.5));
-    let failed = sgd.step_with(|| Err("no data".into()));
+    let failed = sgd.step_with(|| Err(optim::BoxError::msg("no data")));
     assert!(failed.unwrap_err().to_string().contains("no data"));
     assert_eq!(p.item(), 1.5);
     Ok(())

@@ -18,7 +18,6 @@ mod node;
 pub use checkpoint::checkpoint;
 pub use function::{Context, Function, MultiFunction};
 pub use gradient::{BackwardOptions, Grad, GradAllowUnused, Tensors, grad};
-pub use hooks::HookHandle;
 pub use mode::{EnableGradGuard, NoGradGuard, enable_grad, is_grad_enabled, no_grad, set_grad_enabled};
 
 pub(crate) use leaf::Leaf;

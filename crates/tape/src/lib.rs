@@ -63,6 +63,7 @@ mod buffer;
 mod dtype;
 mod error;
 mod gradcheck;
+mod hooks;
 mod kernel;
 #[cfg(feature = "linalg")]
 pub mod linalg;
@@ -74,13 +75,14 @@ mod storage;
 mod tensor;
 
 pub use autograd::{
-    BackwardOptions, Context, EnableGradGuard, Function, Grad, GradAllowUnused, HookHandle, MultiFunction, NoGradGuard,
-    Tensors, checkpoint, enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled,
+    BackwardOptions, Context, EnableGradGuard, Function, Grad, GradAllowUnused, MultiFunction, NoGradGuard, Tensors,
+    checkpoint, enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled,
 };
 pub use buffer::empty_cache;
 pub use dtype::{DType, Element, Float, Scalar, get_default_dtype, set_default_dtype};
 pub use error::Error;
 pub use gradcheck::{GradCheck, gradcheck, gradgradcheck};
+pub use hooks::{HookList, RemovableHandle, ScopedHandle};
 pub use op::Operand;
 pub use ops::arrange::Indexing;
 pub use ops::bound::Bound;

@@ -3,7 +3,7 @@
 use super::Lbfgs;
 use super::scalar::Number;
 use super::state::load_number;
-use crate::optimizer::Core;
+use crate::base::OptimizerBase;
 use crate::{Error, Param, ParamGroup, Result};
 use checkpoint::{Dict, Value};
 use tape::Float;
@@ -125,14 +125,14 @@ impl LbfgsBuilder {
             ("history_size", count(self.history_size)),
             ("line_search_fn", self.line_search_fn.map(LineSearch::name).into()),
         ]);
-        let core = Core::new(self.params, defaults)?;
-        for group in core.groups().iter() {
+        let base = OptimizerBase::new("LBFGS", self.params, defaults)?;
+        for group in base.groups().all().iter() {
             check_lr(&group.get("lr").unwrap_or_default())?;
             if group.get("history_size") == Some(Value::Int(0)) {
                 return Err(Error::InvalidHistorySize);
             }
         }
-        Lbfgs::over(core)
+        Lbfgs::over(base)
     }
 }
 

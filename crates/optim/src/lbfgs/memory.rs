@@ -17,7 +17,7 @@ struct Pair<T> {
 
 /// The pairs `s_k = x_{k+1} - x_k`, `y_k = g_{k+1} - g_k`, oldest first. Buffers of dropped pairs are used
 /// again, so that nothing is allocated once the history is full.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Memory<T> {
     n: usize,
     /// Each slab holds `per_slab` slots of `2 n` elements: `s`, then `y`.

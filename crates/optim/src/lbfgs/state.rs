@@ -5,13 +5,13 @@
 
 use super::memory::Memory;
 use super::scalar::Number;
-use crate::optimizer::wrong_kind;
+use crate::base::wrong_kind;
 use crate::{Error, Result};
 use checkpoint::{Dict, Value};
 use tape::{Float, Tensor};
 
 /// Everything torch files under the first parameter.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct State<T> {
     /// Whether a step was ever taken: only then is there a state at all.
     pub(crate) exists: bool,

@@ -4,8 +4,9 @@ use super::builder::{Options, Search};
 use super::line_search::{Breakdown, Conditions, Ending, Point, SLOTS, strong_wolfe};
 use super::scalar::Number;
 use super::{Lbfgs, Precision};
+use crate::base::lock;
 use crate::flat::Flat;
-use crate::optimizer::{Closure, evaluate, lock};
+use crate::optimizer::{Closure, evaluate};
 use crate::{Compared, Error, ParamGroup, Result, StepReport, StopReason};
 use std::sync::Mutex;
 use tape::{Float, Tensor, vector};
@@ -32,12 +33,12 @@ impl<T> Default for Buffers<T> {
 
 /// Runs one step.
 pub(super) fn run<T: Float>(lbfgs: &Lbfgs, engine: &Precision<T>, closure: &mut Closure<'_>) -> Result<Tensor> {
-    let groups = lbfgs.core.groups();
+    let groups = lbfgs.base.groups().all();
     let [group] = groups.as_slice() else { return Err(Error::ParameterGroups) };
     let options = Options::read(group)?;
     let mut step = Step::new(lbfgs, engine, group, closure);
     step.report.tolerance_grad = options.tolerance_grad;
-    step.report.notes = lbfgs.core.warnings();
+    step.report.notes = lbfgs.base.warnings();
     let outcome = step.minimise(&options);
     if let Err(error) = &outcome {
         step.report.notes.push(error.to_string());

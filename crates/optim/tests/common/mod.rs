@@ -9,7 +9,7 @@ pub type Outcome = Result<(), BoxError>;
 
 /// Rosenbrock's function of two variables, rounded as torch's autograd rounds `(1-x)**2 + 100*(y-x**2)**2`.
 pub fn rosenbrock<T: Float>(p: &Tensor) -> Result<Tensor, BoxError> {
-    let [x, y] = p.to_vec::<T>()[..] else { return Err("two parameters".into()) };
+    let [x, y] = p.to_vec::<T>()[..] else { return Err(BoxError::msg("two parameters")) };
     let (two, hundred) = (T::from_f64(2.0), T::from_f64(100.0));
     let a = T::ONE - x;
     let c = y - x * x;

@@ -1,57 +1,25 @@
 //! Functions that see, and may replace, the gradient of a tensor.
 
 use crate::Tensor;
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::hooks::HookList;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// A gradient hook: `None` keeps the gradient.
-type Hook = Arc<dyn Fn(&Tensor) -> Option<Tensor> + Send + Sync>;
+type Hook = dyn Fn(&Tensor) -> Option<Tensor> + Send + Sync;
 
-/// The hooks of one tensor, in order of registration.
-#[derive(Default)]
-pub(crate) struct HookList {
-    hooks: Mutex<Vec<(u64, Hook)>>,
-}
+/// The hooks of one tensor.
+pub(crate) type GradHooks = HookList<Hook>;
 
-impl HookList {
+impl GradHooks {
     /// Passes a gradient through all hooks. No lock is held while they run.
     pub fn run(&self, grad: Tensor) -> Tensor {
-        let hooks: Vec<Hook> = self.lock().iter().map(|(_, hook)| Arc::clone(hook)).collect();
-        hooks.iter().fold(grad, |grad, hook| hook(&grad).unwrap_or(grad))
+        self.snapshot().iter().fold(grad, |grad, hook| hook(&grad).unwrap_or(grad))
     }
 
     /// Shows `tensor` to all hooks; what they return is of no interest.
     pub fn show(&self, tensor: &Tensor) {
-        let hooks: Vec<Hook> = self.lock().iter().map(|(_, hook)| Arc::clone(hook)).collect();
-        for hook in hooks {
+        for hook in self.snapshot() {
             hook(tensor);
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(u64, Hook)>> {
-        self.hooks.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub fn add(self: &Arc<Self>, hook: Hook) -> HookHandle {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        self.lock().push((id, hook));
-        HookHandle { list: Arc::downgrade(self), id }
-    }
-}
-
-/// Removes a hook again, see [`Tensor::register_hook`].
-#[derive(Clone)]
-pub struct HookHandle {
-    list: Weak<HookList>,
-    id: u64,
-}
-
-impl HookHandle {
-    /// Removes the hook. Removing it twice, or after its tensor is gone, does nothing.
-    pub fn remove(&self) {
-        if let Some(list) = self.list.upgrade() {
-            list.lock().retain(|(id, _)| *id != self.id);
         }
     }
 }
@@ -59,18 +27,18 @@ impl HookHandle {
 /// Hooks and retained gradients of a node's outputs.
 #[derive(Default)]
 pub(crate) struct NodeHooks {
-    hooks: Mutex<Vec<(u32, Arc<HookList>)>>,
+    hooks: Mutex<Vec<(u32, Arc<GradHooks>)>>,
     /// Tensors whose `.grad` is to be set, by output. Weak: a tensor owns its node.
     retained: Mutex<Vec<(u32, Weak<crate::tensor::Inner>)>>,
 }
 
 impl NodeHooks {
-    pub fn list(&self, output: u32) -> Arc<HookList> {
+    pub fn list(&self, output: u32) -> Arc<GradHooks> {
         let mut hooks = self.hooks.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, list)) = hooks.iter().find(|(index, _)| *index == output) {
             return Arc::clone(list);
         }
-        let list = Arc::new(HookList::default());
+        let list = Arc::new(GradHooks::default());
         hooks.push((output, Arc::clone(&list)));
         list
     }

@@ -1,9 +1,10 @@
 //! The state of a tensor that holds a gradient, and the tensor's methods around it.
 
-use super::hooks::{HookHandle, HookList};
+use super::hooks::GradHooks;
 use super::mode::is_grad_enabled;
 use super::node::{Edge, Node, OutputInfo};
 use crate::Tensor;
+use crate::hooks::RemovableHandle;
 use crate::ops::history::{AsStrided, StridedScatter};
 use smallvec::SmallVec;
 use std::sync::atomic::Ordering;
@@ -13,9 +14,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Default)]
 pub(crate) struct Leaf {
     grad: Mutex<Option<Tensor>>,
-    pub hooks: Arc<HookList>,
+    pub hooks: Arc<GradHooks>,
     /// Run after the gradient has changed.
-    pub afterwards: Arc<HookList>,
+    pub afterwards: Arc<GradHooks>,
     /// Replaces `Inner::origin` once `Inner::rebased` is set.
     history: Mutex<Option<Edge>>,
 }
@@ -189,12 +190,12 @@ impl Tensor {
     /// # Panics
     /// If the tensor does not require gradients.
     #[track_caller]
-    pub fn register_hook(&self, hook: impl Fn(&Tensor) -> Option<Tensor> + Send + Sync + 'static) -> HookHandle {
+    pub fn register_hook(&self, hook: impl Fn(&Tensor) -> Option<Tensor> + Send + Sync + 'static) -> RemovableHandle {
         let hook = Arc::new(hook);
         match self.edge() {
             None => panic!("register_hook: cannot register a hook on a tensor that doesn't require gradient"),
-            Some(Edge::Leaf(leaf)) => leaf.leaf_state().hooks.add(hook),
-            Some(Edge::Node(node, output)) => node.hooks.get_or_init(Box::default).list(output).add(hook),
+            Some(Edge::Leaf(leaf)) => leaf.leaf_state().hooks.push(hook),
+            Some(Edge::Node(node, output)) => node.hooks.get_or_init(Box::default).list(output).push(hook),
         }
     }
 
@@ -218,9 +219,12 @@ impl Tensor {
     /// # Panics
     /// If the tensor is not a leaf that requires gradients.
     #[track_caller]
-    pub fn register_post_accumulate_grad_hook(&self, hook: impl Fn(&Tensor) + Send + Sync + 'static) -> HookHandle {
+    pub fn register_post_accumulate_grad_hook(
+        &self,
+        hook: impl Fn(&Tensor) + Send + Sync + 'static,
+    ) -> RemovableHandle {
         match self.edge() {
-            Some(Edge::Leaf(leaf)) => leaf.leaf_state().afterwards.add(Arc::new(move |leaf| {
+            Some(Edge::Leaf(leaf)) => leaf.leaf_state().afterwards.push(Arc::new(move |leaf| {
                 hook(leaf);
                 None
             })),

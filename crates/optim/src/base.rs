@@ -1,0 +1,225 @@
+//! What all optimizers have in common: torch's class `Optimizer` without its step.
+
+mod groups;
+mod hooks;
+mod packing;
+
+pub use groups::Groups;
+pub use hooks::{
+    Hooks, OptimizerHook, StateDictHook, StepArgs, StepPostHook, StepPreHook, register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+};
+pub(crate) use hooks::{load_state_dict, state_dict, step};
+pub use packing::Loaded;
+pub(crate) use packing::{pack, unpack, wrong_kind};
+
+use crate::{Error, IntoParams, Param, ParamGroup, Result};
+use checkpoint::{Dict, Key, Value};
+use std::fmt::{self, Display, Formatter};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tape::{Tensor, no_grad};
+
+/// A mutex that outlives panics: what it guards is never left half-written.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Groups, defaults, hooks and warnings of an optimizer, and the entries of its state that belong to no
+/// parameter.
+///
+/// An optimizer of your own holds one of these and hands it out through [`Optimizer::base`]; the trait then
+/// has everything but the step. [`Display`] prints it as torch prints an optimizer.
+///
+/// A clone is over the same parameters, with groups of its own that begin with the same options, and without
+/// hooks, as a copy of an optimizer is in torch.
+///
+/// [`Optimizer::base`]: crate::Optimizer::base
+#[derive(Debug)]
+pub struct OptimizerBase {
+    name: &'static str,
+    groups: Arc<Groups>,
+    defaults: Dict,
+    hooks: Hooks,
+    running: AtomicBool,
+    warnings: Mutex<Vec<String>>,
+    /// Entries of torch's `optimizer.state` whose keys are no parameters.
+    extra: Mutex<Dict>,
+}
+
+/// As long as it lives, no other step, load or added group.
+#[derive(Debug)]
+pub(crate) struct Running<'a>(&'a AtomicBool);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+impl OptimizerBase {
+    /// The base of an optimizer that prints as `name`, over these parameters. Groups take over the defaults
+    /// they have no value of their own for.
+    ///
+    /// # Errors
+    /// torch's, in torch's order: if there are no parameters, tensors and groups are mixed, a parameter is
+    /// computed from others, some have names and some have none, or one is in two groups.
+    pub fn new(name: &'static str, params: impl IntoParams, defaults: Dict) -> Result<Self> {
+        Self::build(name, params.into_params(), defaults)
+    }
+
+    fn build(name: &'static str, params: Vec<Param>, defaults: Dict) -> Result<Self> {
+        let base = Self::over(name, Groups::default(), defaults);
+        match params.first() {
+            None => return Err(Error::EmptyParameterList),
+            // The first element alone decides whether these are groups, as in torch.
+            Some(Param::Group(_)) => {
+                for param in params {
+                    match param {
+                        Param::Group(group) => base.add_group(group)?,
+                        Param::Tensor(_) => return Err(Error::NotAGroup("a Tensor")),
+                        Param::Named(..) => return Err(Error::NotAGroup("a named Tensor")),
+                    }
+                }
+            }
+            Some(_) => base.add_group(ParamGroup::new(params))?,
+        }
+        Ok(base)
+    }
+
+    fn over(name: &'static str, groups: Groups, defaults: Dict) -> Self {
+        Self {
+            name,
+            groups: Arc::new(groups),
+            defaults,
+            hooks: Hooks::default(),
+            running: AtomicBool::new(false),
+            warnings: Mutex::default(),
+            extra: Mutex::default(),
+        }
+    }
+
+    /// The name under which the optimizer prints: torch's class name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The groups, as a handle that does not keep the optimizer alive.
+    pub fn groups(&self) -> &Arc<Groups> {
+        &self.groups
+    }
+
+    /// The options that a group gets where it has none of its own.
+    pub fn defaults(&self) -> &Dict {
+        &self.defaults
+    }
+
+    /// The hooks, for registration through a `dyn Optimizer`; see also the methods of
+    /// [`Optimizer`](crate::Optimizer).
+    pub fn hooks(&self) -> &Hooks {
+        &self.hooks
+    }
+
+    /// What torch would have warned of.
+    pub fn warnings(&self) -> Vec<String> {
+        lock(&self.warnings).clone()
+    }
+
+    /// Sets an entry of the state that belongs to no parameter: torch's `optimizer.state["name"] = value`. Such
+    /// entries are saved and loaded with the rest. Returns what the entry was before.
+    ///
+    /// ```
+    /// use optim::{Optimizer, Sgd};
+    /// let p = tape::Tensor::from([1.0]);
+    /// let sgd = Sgd::builder([&p]).build()?;
+    /// sgd.base().insert_state("epoch", 3);
+    /// assert_eq!(sgd.state_dict()["state"]["epoch"].as_int(), Some(3));
+    /// # Ok::<(), optim::Error>(())
+    /// ```
+    pub fn insert_state(&self, name: &str, value: impl Into<Value>) -> Option<Value> {
+        lock(&self.extra).insert(name, value)
+    }
+
+    /// An entry of the state that belongs to no parameter.
+    pub fn state(&self, name: &str) -> Option<Value> {
+        lock(&self.extra).get(name).cloned()
+    }
+
+    /// Removes an entry of the state that belongs to no parameter, and returns it.
+    pub fn remove_state(&self, name: &str) -> Option<Value> {
+        lock(&self.extra).remove(name)
+    }
+
+    /// Claims the optimizer for `call`.
+    pub(crate) fn start(&self, call: &'static str) -> Result<Running<'_>> {
+        match self.running.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed) {
+            Ok(_) => Ok(Running(&self.running)),
+            Err(_) => Err(Error::StepIsRunning { call }),
+        }
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add_group(&self, group: ParamGroup) -> Result<()> {
+        let warning = self.groups.add(group, &self.defaults)?;
+        lock(&self.warnings).extend(warning);
+        Ok(())
+    }
+
+    /// torch's `zero_grad`: without gradients at all, or with gradients that are zero, have no history and
+    /// are the tensors they were.
+    pub(crate) fn zero_grad(&self, set_to_none: bool) {
+        for param in self.groups.all().iter().flat_map(ParamGroup::params) {
+            if set_to_none {
+                param.set_grad(None);
+                continue;
+            }
+            let Some(grad) = param.grad() else { continue };
+            let grad = if grad.is_leaf() {
+                grad.requires_grad_(false)
+            } else {
+                // A gradient made with create_graph keeps its memory and loses its history.
+                let detached = grad.detach();
+                param.set_grad(Some(detached.clone()));
+                detached
+            };
+            no_grad(|| grad.zero_());
+        }
+    }
+
+    /// All parameters, group by group.
+    pub(crate) fn params(&self) -> Vec<Tensor> {
+        self.groups.all().iter().flat_map(ParamGroup::params).cloned().collect()
+    }
+}
+
+impl Clone for OptimizerBase {
+    fn clone(&self) -> Self {
+        let groups = self.groups.all().iter().map(ParamGroup::deep_copy).collect();
+        let base = Self::over(self.name, Groups::over(groups), self.defaults.clone());
+        *lock(&base.warnings) = self.warnings();
+        *lock(&base.extra) = packing::deep_copy(&lock(&self.extra));
+        base
+    }
+}
+
+/// torch's `repr`: the options of each group in sorted order.
+impl Display for OptimizerBase {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (", self.name)?;
+        for (i, group) in self.groups.all().iter().enumerate() {
+            write!(f, "\nParameter Group {i}\n")?;
+            let options = group.options();
+            let mut keys: Vec<&Key> = options.keys().collect();
+            keys.sort();
+            for key in keys {
+                if let (Some(name), Some(value)) = (key.as_str(), options.get(key.clone())) {
+                    writeln!(f, "    {name}: {value}")?;
+                }
+            }
+        }
+        f.write_str(")")
+    }
+}
