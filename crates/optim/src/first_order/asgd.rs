@@ -3,7 +3,7 @@
 use super::Rule;
 use super::element::Pull;
 use super::options::{Checks, Rate, Reader};
-use super::state::{Layout, Slots};
+use super::state::{Layout, Scalar, Slots};
 use crate::{Loaded, Result};
 use checkpoint::{Dict, Value};
 use tape::vector::ElementUpdate;
@@ -30,7 +30,7 @@ first_order! {
     /// }
     /// assert_eq!(p.to_vec::<f64>(), [0.5, -0.5]);
     /// let state = asgd.param_state(&p).expect("it moved");
-    /// assert_eq!(state["ax"].as_tensor().expect("a tensor").to_vec::<f64>(), [0.5, -0.5]);
+    /// assert_eq!(state.get("ax"), Some(&Tensor::from([0.5, -0.5]).into()));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     Asgd, AsgdBuilder, AsgdRule;
@@ -121,8 +121,11 @@ impl Rule for AsgdRule {
         };
         param.update_with(gradient, state.buffers([0]), element);
         let falling = options.lr.times(options.lambd).times(t).plus(1.0).pow(options.alpha);
-        state.scalars[ETA].set_through_default(options.lr.over(falling.get()).get());
-        state.scalars[MU].set_through_default(1.0 / (t - options.t0).max(1.0));
+        let rate = options.lr.over(falling.get()).get();
+        // torch makes tensors of numbers, in the default dtype, and leaves a tensor as it is.
+        let rate = if options.lr.is_tensor() { rate } else { Scalar::new(rate).get() };
+        state.scalars[ETA].set(rate);
+        state.scalars[MU].set(Scalar::new(1.0 / (t - options.t0).max(1.0)).get());
     }
 }
 

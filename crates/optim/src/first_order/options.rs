@@ -3,7 +3,7 @@
 use crate::lbfgs::check_lr;
 use crate::{Error, IntoParams, Param, Result};
 use checkpoint::{Dict, Value};
-use tape::DType;
+use tape::{DType, Tensor};
 
 /// What every builder holds: parameters, and the options in torch's order.
 #[derive(Clone, Debug)]
@@ -112,8 +112,7 @@ impl Reader {
 
     pub fn lr(&self) -> Result<Rate> {
         let value = self.number("lr")?;
-        let single = self.get("lr")?.as_tensor().is_some_and(|lr| lr.dtype() == DType::F32);
-        Ok(Rate { value, single })
+        Ok(Rate { value, dtype: self.get("lr")?.as_tensor().map(Tensor::dtype) })
     }
 }
 
@@ -132,7 +131,8 @@ pub(super) fn number(value: &Value) -> Option<f64> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rate {
     value: f64,
-    single: bool,
+    /// Of the tensor, where it is one.
+    dtype: Option<DType>,
 }
 
 impl Rate {
@@ -140,8 +140,16 @@ impl Rate {
         self.value
     }
 
+    pub fn is_tensor(self) -> bool {
+        self.dtype.is_some()
+    }
+
+    fn is_single(self) -> bool {
+        self.dtype == Some(DType::F32)
+    }
+
     fn rounded(self, value: f64) -> f64 {
-        if self.single { f64::from(value as f32) } else { value }
+        if self.is_single() { f64::from(value as f32) } else { value }
     }
 
     // One operation on two `f32` in `f64`, then rounded, gives what the operation in `f32` gives.
@@ -167,8 +175,11 @@ impl Rate {
     }
 
     pub fn pow(self, exponent: f64) -> Self {
-        let value =
-            if self.single { f64::from((self.value as f32).powf(exponent as f32)) } else { self.value.powf(exponent) };
+        let value = if self.is_single() {
+            f64::from((self.value as f32).powf(exponent as f32))
+        } else {
+            self.value.powf(exponent)
+        };
         Self { value, ..self }
     }
 }

@@ -45,11 +45,6 @@ impl Scalar {
         *self = self.with(value);
     }
 
-    /// Takes over a number that torch makes a tensor of the default dtype first, whatever this one's dtype.
-    pub fn set_through_default(&mut self, value: f64) {
-        self.set(Self::new(value).value);
-    }
-
     /// `self *= factor`, both rounded to the dtype.
     pub fn multiply(&mut self, factor: f64) {
         self.set(self.value * self.with(factor).value);
