@@ -45,8 +45,9 @@ pub mod prelude {
     pub use checkpoint::Value;
     pub use nn::{self, Module};
     pub use optim::{
-        BoxError, Lbfgs, LineSearch, Optimizer, ParamGroup, Sgd, StepReport, StopReason,
-        register_optimizer_step_post_hook, register_optimizer_step_pre_hook,
+        Adadelta, Adagrad, Adam, AdamW, Adamax, Asgd, BoxError, Lbfgs, LineSearch, NAdam, Optimizer, ParamGroup, RAdam,
+        RmsProp, Rprop, Sgd, StepReport, StopReason, register_optimizer_step_post_hook,
+        register_optimizer_step_pre_hook,
     };
     #[cfg(feature = "linalg")]
     pub use tape::linalg;

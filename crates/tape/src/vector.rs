@@ -13,6 +13,9 @@
 //! ```
 
 mod norm;
+mod update;
+
+pub use update::{ElementUpdate, update};
 
 use crate::Float;
 use crate::kernel::simd::{Kernel, dispatch};
