@@ -53,6 +53,7 @@ mod error;
 mod first_order;
 mod flat;
 mod lbfgs;
+pub mod lr_scheduler;
 mod optimizer;
 mod param_group;
 mod params;
