@@ -5,7 +5,6 @@ use crate::golden::{integer, list, text};
 use crate::values::{assert_same, dict, number, same_list};
 use serde_json::Value as Json;
 use wolfe::checkpoint::Dict;
-use wolfe::optim::lr_scheduler::LrScheduler;
 use wolfe::optim::{self, Optimizer};
 use wolfe::prelude::Value;
 

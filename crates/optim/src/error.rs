@@ -65,6 +65,30 @@ pub enum Error {
     /// The weight decay is negative or NaN.
     #[error("Invalid weight_decay value: {0}")]
     InvalidWeightDecay(String),
+    /// Another option is out of its range.
+    #[error("Invalid {name} value: {value}")]
+    InvalidOption {
+        /// torch's word for the option.
+        name: &'static str,
+        /// Its value.
+        value: String,
+    },
+    /// A decay rate is not in [0, 1).
+    #[error("Invalid beta parameter at index {index}: {value}")]
+    InvalidBeta {
+        /// Which of the two.
+        index: usize,
+        /// Its value.
+        value: String,
+    },
+    /// The factors of Rprop are not on their sides of 1.
+    #[error("Invalid eta values: {minus}, {plus}")]
+    InvalidEtas {
+        /// Should lie in (0, 1).
+        minus: String,
+        /// Should be more than 1.
+        plus: String,
+    },
     /// Nesterov momentum was asked for without momentum, or with dampening.
     #[error("Nesterov momentum requires a momentum and zero dampening")]
     NesterovNeedsMomentum,
@@ -86,6 +110,17 @@ pub enum Error {
         wanted: &'static str,
         /// What is there.
         found: String,
+    },
+    /// The state of a parameter lacks what a step needs.
+    #[error(
+        "'{key}' is missing from the state of a parameter, which has other entries or had to be made with the \
+         optimizer: {optimizer} makes its state once, so build it with the option and all parameters it is to have"
+    )]
+    MissingState {
+        /// torch's name of the optimizer.
+        optimizer: &'static str,
+        /// The missing entry.
+        key: &'static str,
     },
     /// A line search that does not exist.
     #[error("only 'strong_wolfe' is supported; line_search_fn is '{0}'")]
