@@ -34,7 +34,7 @@ pub fn value(json: &Json) -> Value {
         Json::Array(items) => items.iter().map(value).collect(),
         Json::Object(entry) => match entry.iter().next().map(|(kind, inner)| (kind.as_str(), inner)) {
             Some(("str" | "function", name)) => text(name).into(),
-            Some(("tuple", items)) => value(items),
+            Some(("tuple", items)) => Value::Tuple(items.as_array().expect("a list").iter().map(value).collect()),
             Some(("map" | "counter", pairs)) => dict(pairs).into(),
             other => panic!("no such kind of value: {other:?}"),
         },
@@ -62,7 +62,7 @@ pub fn assert_same(found: &Value, expected: &Value, place: &str) {
             let (found, expected) = (found.as_float().unwrap(), expected.as_float().unwrap());
             assert!(same(found, expected), "{place}: {found} instead of {expected}");
         }
-        (Value::List(found), Value::List(expected)) => {
+        (Value::List(found), Value::List(expected)) | (Value::Tuple(found), Value::Tuple(expected)) => {
             assert_eq!(found.len(), expected.len(), "{place}");
             for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
                 assert_same(found, expected, &format!("{place}[{i}]"));

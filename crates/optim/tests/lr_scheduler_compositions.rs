@@ -135,7 +135,11 @@ fn chained_lr2_get_last_lr_before_step() -> Result<()> {
 }
 
 /// Compares a chain, and what it says of itself with what stands in the groups.
-fn chained(build: impl FnOnce(&Sgd) -> Result<Vec<Box<dyn LrScheduler>>>, targets: &[Vec<f64>], n: usize) -> Result<()> {
+fn chained(
+    build: impl FnOnce(&Sgd) -> Result<Vec<Box<dyn LrScheduler>>>,
+    targets: &[Vec<f64>],
+    n: usize,
+) -> Result<()> {
     let sgd = sgd()?;
     let scheduler = ChainedScheduler::new(build(&sgd)?)?;
     check(&sgd, &[&scheduler], targets, n);
@@ -157,8 +161,7 @@ fn chained_lr2() -> Result<()> {
 
 #[test]
 fn chained_lr3() -> Result<()> {
-    let targets =
-        [repeat(&[(0.02, 1), (0.03, 1), (0.04, 1), (0.05, 1), (0.005, 4), (0.0005, 3), (0.00005, 3)])];
+    let targets = [repeat(&[(0.02, 1), (0.03, 1), (0.04, 1), (0.05, 1), (0.005, 4), (0.0005, 3), (0.00005, 3)])];
     let members = |sgd: &Sgd| -> Result<Vec<Box<dyn LrScheduler>>> {
         Ok(vec![linear(sgd, 0.4, 3)?, MultiStepLr::builder(sgd, [4, 8, 10]).gamma(0.1).build()?.boxed()])
     };

@@ -10,9 +10,8 @@ use schedule::*;
 const TRIANGLES: [f64; 11] = [1.0, 2.0, 3.0, 4.0, 5.0, 4.0, 3.0, 2.0, 1.0, 2.0, 3.0];
 
 /// Each triangle half as high as the one before.
-const SHRINKING: [f64; 22] = [
-    1.0, 2.0, 3.0, 4.0, 5.0, 4.0, 3.0, 2.0, 1.0, 1.5, 2.0, 2.5, 3.0, 2.5, 2.0, 1.5, 1.0, 1.25, 1.5, 1.75, 2.0, 1.75,
-];
+const SHRINKING: [f64; 22] =
+    [1.0, 2.0, 3.0, 4.0, 5.0, 4.0, 3.0, 2.0, 1.0, 1.5, 2.0, 2.5, 3.0, 2.5, 2.0, 1.5, 1.0, 1.25, 1.5, 1.75, 2.0, 1.75];
 
 /// The share of the height in a cycle of four steps up and four down.
 const SHARES: [f64; 13] = [0.0, 0.25, 0.5, 0.75, 1.0, 0.75, 0.5, 0.25, 0.0, 0.25, 0.5, 0.75, 1.0];

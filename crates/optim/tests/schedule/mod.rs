@@ -47,9 +47,7 @@ pub fn series(n: usize, f: impl Fn(f64) -> f64) -> Vec<f64> {
 /// Half a period of the cosine from 0.05 to nearly 0 in `epochs`.
 pub fn cosine(epochs: usize) -> Vec<f64> {
     let eta_min = 1e-10;
-    series(epochs, |x| {
-        eta_min + (0.05 - eta_min) * (1.0 + (std::f64::consts::PI * x / epochs as f64).cos()) / 2.0
-    })
+    series(epochs, |x| eta_min + (0.05 - eta_min) * (1.0 + (std::f64::consts::PI * x / epochs as f64).cos()) / 2.0)
 }
 
 /// Products of two lists, as far as the first goes.
