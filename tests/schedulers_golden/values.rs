@@ -59,7 +59,8 @@ pub fn dict(pairs: &Json) -> Dict {
 pub fn assert_same(found: &Value, expected: &Value, place: &str) {
     match (found, expected) {
         (Value::Float(_) | Value::Int(_), Value::Float(_) | Value::Int(_)) => {
-            let (found, expected) = (found.as_float().unwrap(), expected.as_float().unwrap());
+            let float = |value: &Value| value.as_float().unwrap_or_else(|| panic!("{value} is a number"));
+            let (found, expected) = (float(found), float(expected));
             assert!(same(found, expected), "{place}: {found} instead of {expected}");
         }
         (Value::List(found), Value::List(expected)) | (Value::Tuple(found), Value::Tuple(expected)) => {
