@@ -1,10 +1,14 @@
 //! Schedulers one by one, under the names of torch's `test_lrscheduler.py` without `test_`.
 //!
-//! Left out of that file, because Rust has nothing of the kind: `error_when_getlr_has_epoch` (signature of an
-//! overridden method), `old_pattern_warning_with_overridden_optim_step` and
-//! `new_pattern_no_warning_with_overridden_optim_step` (an optimizer's step cannot be replaced). The variants
-//! `old_pattern_warning_with_arg`, `old_pattern_warning_resuming_with_arg` and `new_pattern_no_warning_with_arg`
-//! do word for word what those without `_with_arg` do.
+//! Left out of that file:
+//! - `error_when_getlr_has_epoch`, `multiplicative_lr_with_lr_lambda`: the types of Rust rule these mistakes out;
+//! - `old_pattern_warning_with_overridden_optim_step`, `new_pattern_no_warning_with_overridden_optim_step`: an
+//!   optimizer's step cannot be replaced;
+//! - `old_pattern_warning_with_arg`, `old_pattern_warning_resuming_with_arg`, `new_pattern_no_warning_with_arg`: word
+//!   for word what those without `_with_arg` do;
+//! - `constant_initial_params_cyclelr`, `.._onecyclelr`, `.._swalr`: options are numbers, not tensors that could change
+//!   afterwards;
+//! - `reduce_lr_on_plateau_preserves_lr_type`: not so in torch 2.8, see `a_tensor_learning_rate_becomes_a_number_..`.
 
 mod schedule;
 

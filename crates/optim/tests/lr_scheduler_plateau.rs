@@ -3,7 +3,7 @@
 mod schedule;
 
 use optim::lr_scheduler::*;
-use optim::{Optimizer, ParamGroup, Result, Sgd};
+use optim::{AdamW, Optimizer, ParamGroup, Result, Sgd};
 use schedule::*;
 
 /// torch's `_test_reduce_lr_on_plateau`: steps, then compares.
@@ -134,6 +134,22 @@ fn reduce_lr_on_plateau_state_dict() -> Result<()> {
     assert_ne!(copy.state_dict(), plateau.state_dict());
     copy.load_state_dict(plateau.state_dict())?;
     assert_eq!(copy.state_dict(), plateau.state_dict());
+    Ok(())
+}
+
+#[test]
+fn lr_scheduler_checkpoint_on_plateau() -> Result<()> {
+    let first = AdamW::builder([parameter()]).build()?;
+    let plateau = ReduceLrOnPlateau::builder(&first).patience(0).build()?;
+    for metric in [1.0, 2.0] {
+        first.step()?;
+        plateau.step(metric);
+    }
+    let second = AdamW::builder([parameter()]).build()?;
+    second.load_state_dict(first.state_dict())?;
+    let again = ReduceLrOnPlateau::builder(&second).build()?;
+    assert_eq!(again.get_last_lr(), [1e-4]);
+    assert_eq!(again.get_last_lr(), plateau.get_last_lr());
     Ok(())
 }
 

@@ -349,12 +349,20 @@ fn constant_initial_lr() -> Result<()> {
 
 #[test]
 fn schedulers_work_on_lbfgs() -> Result<()> {
-    let lbfgs = Lbfgs::builder([parameter()]).build()?;
+    let p = parameter();
+    let lbfgs = Lbfgs::builder([&p]).build()?;
     let scheduler = LinearLr::builder(&lbfgs).start_factor(0.5).total_iters(2).build()?;
     for lr in [0.5, 0.75, 1.0, 1.0] {
         assert_eq!(lbfgs.param_groups()[0].lr(), lr);
+        lbfgs.step(|| {
+            lbfgs.zero_grad();
+            let loss = (&p - 1.0).pow(2.0).sum();
+            loss.backward()?;
+            Ok(loss)
+        })?;
         scheduler.step();
     }
+    assert!(scheduler.warnings().is_empty(), "a step with a closure is a step");
     assert_eq!(lbfgs.param_groups()[0].get("initial_lr"), Some(1.into()), "torch's default is this integer");
     Ok(())
 }
