@@ -64,7 +64,7 @@ pub use base::{
 };
 pub use box_error::BoxError;
 pub use error::{Error, Result};
-pub use lbfgs::{Lbfgs, LbfgsBuilder, LineSearch};
+pub use lbfgs::{GradClip, Iteration, Lbfgs, LbfgsBuilder, LineSearch, WeightDecay};
 pub use optimizer::{AsOptimizer, Closure, Optimizer, evaluate};
 pub use param_group::ParamGroup;
 pub use params::{IntoParams, Param};

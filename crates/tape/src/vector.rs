@@ -12,6 +12,8 @@
 //! assert_eq!(vector::dot(&x, &y), 168.0);
 //! ```
 
+pub mod mixed;
+
 use crate::Float;
 use crate::kernel::simd::{Kernel, dispatch};
 
