@@ -45,7 +45,7 @@ pub mod prelude {
     pub use checkpoint::Value;
     pub use nn::{self, Module};
     pub use optim::{
-        BoxError, Lbfgs, LineSearch, Optimizer, ParamGroup, Sgd, StepReport, StopReason,
+        BoxError, GradClip, Lbfgs, LineSearch, Optimizer, ParamGroup, Sgd, StepReport, StopReason, WeightDecay,
         register_optimizer_step_post_hook, register_optimizer_step_pre_hook,
     };
     #[cfg(feature = "linalg")]

@@ -96,7 +96,7 @@ pub struct StepReport {
     /// largest.
     pub best_loss: f64,
     /// `max|g|` where `final_loss` was measured, of the gradient that the method works with: with weight decay,
-    /// clipped, and scaled by the groups' learning rates, where these are on.
+    /// and scaled by the groups' learning rates, where these are on.
     pub gradient_max: f64,
     /// The option that `gradient_max` is measured against.
     pub tolerance_grad: f64,

@@ -25,25 +25,30 @@ impl<T: Float> Step<'_, '_, T> {
         self.in_flight = true;
         state.n_iter += 1;
         if state.n_iter == 1 {
-            let gradient = &self.buffers.gradients[self.accepted];
-            vector::neg(gradient, &mut state.d);
             state.memory.clear();
             state.h_diag = Number::Int(1);
-            state.prev_flat_grad.copy_from_slice(gradient);
+            state.prev_flat_grad.copy_from_slice(&self.buffers.gradients[self.accepted]);
+            vector::neg(self.steering(), &mut state.d);
         } else {
             self.update(state)?;
         }
-        let gradient = &self.buffers.gradients[self.accepted];
+        state.prev_clipped.clone_from(&self.buffers.clipped[self.accepted]);
         state.t = Number::Int(0);
         state.prev_loss = loss;
         let t = if state.n_iter == 1 {
-            let shrunk = Number::Tensor(T::ONE / vector::sum_abs(gradient));
+            let shrunk = Number::Tensor(T::ONE / vector::sum_abs(self.steering()));
             Number::Float(1.0).python_min(shrunk) * self.options.lr
         } else {
             self.options.lr
         };
-        let slope = vector::dot(gradient, &state.d);
+        let slope = vector::dot(&self.buffers.gradients[self.accepted], &state.d);
         Ok(Start { t, slope, direction_max: vector::max_abs(&state.d) })
+    }
+
+    /// The gradient that the direction is made of: clipped, if clipping is on.
+    fn steering(&self) -> &[T] {
+        let clipped = &self.buffers.clipped[self.accepted];
+        if clipped.is_empty() { &self.buffers.gradients[self.accepted] } else { clipped }
     }
 
     /// Stores the pair that the last move gave, if it is fit, and computes the direction.
@@ -53,10 +58,11 @@ impl<T: Float> Step<'_, '_, T> {
         let t = state.t.round();
         let mut damped = false;
         let (d, previous) = (&state.d, &state.prev_flat_grad);
+        let steered = if state.prev_clipped.is_empty() { previous } else { &state.prev_clipped };
         let candidate = state.memory.candidate(scratch, |s, y| {
             vector::sub(gradient, previous, y);
             vector::scaled(t, d, s);
-            damped = self.options.additions.powell_damping && damp(t, previous, s, y);
+            damped = self.options.additions.powell_damping && damp(t, steered, s, y);
         });
         state.prev_flat_grad.copy_from_slice(gradient);
         if candidate.ys > T::from_f64(MIN_CURVATURE) {
@@ -84,7 +90,7 @@ impl<T: Float> Step<'_, '_, T> {
             state.t = Number::Int(0);
             return Err(Error::HistoryOutgrown { pairs, places });
         }
-        state.memory.direction(gradient, state.h_diag, alphas, &mut state.d);
+        state.memory.direction(self.steering(), state.h_diag, alphas, &mut state.d);
         Ok(())
     }
 }
@@ -122,10 +128,7 @@ mod tests {
     fn damping_is_the_procedure_with_the_dense_matrix() {
         let h = [[2.0, 0.3], [0.3, 0.5]];
         let determinant = h[0][0] * h[1][1] - h[0][1] * h[1][0];
-        let b = [
-            [h[1][1] / determinant, -h[0][1] / determinant],
-            [-h[1][0] / determinant, h[0][0] / determinant],
-        ];
+        let b = [[h[1][1] / determinant, -h[0][1] / determinant], [-h[1][0] / determinant, h[0][0] / determinant]];
         let times = |m: &[[f64; 2]; 2], x: &[f64; 2]| [0, 1].map(|i| m[i][0] * x[0] + m[i][1] * x[1]);
         let g = [1.0, -0.7];
         let d = times(&h, &g).map(|x| -x);

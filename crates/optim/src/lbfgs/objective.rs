@@ -22,7 +22,10 @@ pub(super) struct Objective {
 
 /// Where an evaluation leaves what it finds.
 pub(super) struct Output<'a, T> {
+    /// The objective's gradient.
     pub(super) gradient: &'a mut Vec<T>,
+    /// The same made of the clipped gradient of the loss; empty without clipping.
+    pub(super) clipped: &'a mut Vec<T>,
     /// Positions of the parameters without gradient.
     pub(super) missing: &'a mut Vec<usize>,
     /// Room for the parameters; filled where weight decay needs them.
@@ -39,30 +42,35 @@ impl Objective {
     ) -> Result<(Tensor, f64)> {
         let (tensor, mut loss) = evaluate(closure)?;
         flat.gather(to.gradient, to.missing);
+        to.clipped.clear();
         if let Some(clip) = self.clip {
-            clip.apply(flat.ranges().map(|(range, _)| range), to.gradient);
+            to.clipped.extend_from_slice(to.gradient);
+            clip.apply(flat.ranges().map(|(range, _)| range), to.clipped);
+            self.finish_gradient(flat, to.clipped, to.parameters);
         }
         if self.maximize {
             loss = -loss;
-            vector::scale(-T::ONE, to.gradient);
         }
-        if !self.decay.is_empty() {
-            loss += self.add_penalties(flat, to);
-        }
-        self.metric.scale_gradient(flat, to.gradient);
+        loss += self.finish_gradient(flat, to.gradient, to.parameters);
         Ok((tensor, loss))
     }
 
-    /// Adds the penalties' gradients and returns their sum.
-    fn add_penalties<T: Float>(&self, flat: &Flat, to: &mut Output<'_, T>) -> f64 {
-        to.parameters.resize(flat.numel(), T::ZERO);
-        flat.snapshot(to.parameters);
+    /// Turns, penalises and scales a gradient of the loss; returns the penalty.
+    fn finish_gradient<T: Float>(&self, flat: &Flat, gradient: &mut [T], parameters: &mut Vec<T>) -> f64 {
+        if self.maximize {
+            vector::scale(-T::ONE, gradient);
+        }
         let mut penalty = 0.0;
-        for (range, group) in flat.ranges() {
-            if let Some(decay) = self.decay.get(group).copied().flatten() {
-                penalty += decay.add(&to.parameters[range.clone()], &mut to.gradient[range]);
+        if !self.decay.is_empty() {
+            parameters.resize(flat.numel(), T::ZERO);
+            flat.snapshot(parameters);
+            for (range, group) in flat.ranges() {
+                if let Some(decay) = self.decay.get(group).copied().flatten() {
+                    penalty += decay.add(&parameters[range.clone()], &mut gradient[range]);
+                }
             }
         }
+        self.metric.scale_gradient(flat, gradient);
         penalty
     }
 

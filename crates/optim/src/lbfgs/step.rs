@@ -21,6 +21,8 @@ pub(super) struct Buffers<T> {
     x: Vec<T>,
     /// Gradients: of the accepted point, and of the line search's trials.
     pub(super) gradients: [Vec<T>; SLOTS],
+    /// The same with the loss's gradient clipped; empty without clipping.
+    pub(super) clipped: [Vec<T>; SLOTS],
     /// Positions of the parameters that had no gradient at the last evaluation.
     missing: Vec<usize>,
     /// The parameters where they were last evaluated; empty without weight decay.
@@ -32,6 +34,7 @@ impl<T> Default for Buffers<T> {
         Self {
             x: Vec::new(),
             gradients: [const { Vec::new() }; SLOTS],
+            clipped: [const { Vec::new() }; SLOTS],
             missing: Vec::new(),
             parameters: Vec::new(),
         }
@@ -56,7 +59,8 @@ pub(super) fn run<T: Float>(
     step.report.tolerance_grad = options.tolerance_grad;
     step.report.notes = lbfgs.base.warnings();
     if cleared {
-        let note = "the ratios of the groups' learning rates changed: the memory was in other variables and was cleared";
+        let note =
+            "the ratios of the groups' learning rates changed: the memory was in other variables and was cleared";
         step.report.notes.push(note.into());
     }
     let outcome = step.minimise();
@@ -199,8 +203,9 @@ impl<'a, 'c, T: Float> Step<'a, 'c, T> {
     /// Runs the closure and leaves the objective's gradient in one of the buffers; returns the closure's loss
     /// and the objective.
     fn evaluate(&mut self, slot: usize) -> Result<(Tensor, f64)> {
-        let Buffers { gradients, missing, parameters, .. } = &mut self.buffers;
-        let mut output = Output { gradient: &mut gradients[slot], missing, parameters };
+        let Buffers { gradients, clipped, missing, parameters, .. } = &mut self.buffers;
+        let (gradient, clipped) = (&mut gradients[slot], &mut clipped[slot]);
+        let mut output = Output { gradient, clipped, missing, parameters };
         self.options.objective.evaluate(self.closure, self.flat, &mut output)
     }
 
