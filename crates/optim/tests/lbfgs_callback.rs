@@ -19,7 +19,7 @@ fn logging(p: &Tensor, breaks: impl Fn(&Iteration) -> bool + Send + Sync + 'stat
     let log = Log::default();
     let (p, to) = (p.clone(), Arc::clone(&log));
     let builder = Lbfgs::builder([&p]).callback(move |it| {
-        to.lock().unwrap().push((it.clone(), p.to_vec()));
+        to.lock().expect("no panic while it is held").push((it.clone(), p.to_vec()));
         if breaks(it) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     (builder, log)

@@ -161,7 +161,7 @@ fn paddles(torchs: &Value) -> Value {
         _ => key.clone(),
     };
     let state = torchs["state"][0].as_dict().map(|state| state.iter().map(|(k, v)| (rename(k), v.clone())).collect());
-    Dict::from_iter([("state", Value::from(state.unwrap_or_else(Dict::new)))]).into()
+    Dict::from_iter([("state", Value::from(state.unwrap_or_default()))]).into()
 }
 
 #[test]
