@@ -160,8 +160,9 @@ fn paddles(torchs: &Value) -> Value {
         Some("old_stps") => "old_sk".into(),
         _ => key.clone(),
     };
-    let state = torchs["state"][0].as_dict().map(|state| state.iter().map(|(k, v)| (rename(k), v.clone())).collect());
-    Dict::from_iter([("state", Value::from(state.unwrap_or_default()))]).into()
+    let state = torchs["state"][0].as_dict().cloned().unwrap_or_default();
+    let renamed: Dict = state.iter().map(|(key, value)| (rename(key), value.clone())).collect();
+    Dict::from_iter([("state", Value::from(renamed))]).into()
 }
 
 #[test]

@@ -151,7 +151,8 @@ impl LbfgsBuilder {
     ///
     /// Loss and gradient both have it, so that the line search and the tests of convergence see one function;
     /// reports and callbacks show the loss with the penalty, `step` returns the closure's own. A group may
-    /// have a `weight_decay` of its own. With `maximize` it is subtracted from what is maximised.
+    /// have a `weight_decay` of its own. Parameters without gradient are constants and have no penalty. With
+    /// `maximize` it is subtracted from what is maximised.
     ///
     /// ```
     /// use optim::{GradClip, Lbfgs, LineSearch, WeightDecay};

@@ -26,7 +26,7 @@ pub(super) struct Output<'a, T> {
     pub(super) gradient: &'a mut Vec<T>,
     /// The same made of the clipped gradient of the loss; empty without clipping.
     pub(super) clipped: &'a mut Vec<T>,
-    /// Positions of the parameters without gradient.
+    /// Positions of the parameters without gradient, in order.
     pub(super) missing: &'a mut Vec<usize>,
     /// Room for the parameters; filled where weight decay needs them.
     pub(super) parameters: &'a mut Vec<T>,
@@ -38,39 +38,47 @@ impl Objective {
         &self,
         closure: &mut Closure<'_>,
         flat: &Flat,
-        to: &mut Output<'_, T>,
+        to: Output<'_, T>,
     ) -> Result<(Tensor, f64)> {
         let (tensor, mut loss) = evaluate(closure)?;
-        flat.gather(to.gradient, to.missing);
-        to.clipped.clear();
+        let Output { gradient, clipped, missing, parameters } = to;
+        flat.gather(gradient, missing);
+        clipped.clear();
         if let Some(clip) = self.clip {
-            to.clipped.extend_from_slice(to.gradient);
-            clip.apply(flat.ranges().map(|(range, _)| range), to.clipped);
-            self.finish_gradient(flat, to.clipped, to.parameters);
+            clipped.extend_from_slice(gradient);
+            clip.apply(flat.ranges().map(|(range, _)| range), clipped);
         }
         if self.maximize {
             loss = -loss;
-        }
-        loss += self.finish_gradient(flat, to.gradient, to.parameters);
-        Ok((tensor, loss))
-    }
-
-    /// Turns, penalises and scales a gradient of the loss; returns the penalty.
-    fn finish_gradient<T: Float>(&self, flat: &Flat, gradient: &mut [T], parameters: &mut Vec<T>) -> f64 {
-        if self.maximize {
             vector::scale(-T::ONE, gradient);
+            vector::scale(-T::ONE, clipped);
         }
-        let mut penalty = 0.0;
         if !self.decay.is_empty() {
             parameters.resize(flat.numel(), T::ZERO);
             flat.snapshot(parameters);
-            for (range, group) in flat.ranges() {
-                if let Some(decay) = self.decay.get(group).copied().flatten() {
-                    penalty += decay.add(&parameters[range.clone()], &mut gradient[range]);
-                }
+            loss += self.add_penalties(flat, parameters, missing, gradient);
+            if !clipped.is_empty() {
+                self.add_penalties(flat, parameters, missing, clipped);
             }
         }
         self.metric.scale_gradient(flat, gradient);
+        if !clipped.is_empty() {
+            self.metric.scale_gradient(flat, clipped);
+        }
+        Ok((tensor, loss))
+    }
+
+    /// Adds the penalties' gradients and returns their sum. A parameter without gradient is a constant, and
+    /// has no penalty.
+    fn add_penalties<T: Float>(&self, flat: &Flat, parameters: &[T], missing: &[usize], gradient: &mut [T]) -> f64 {
+        let mut penalty = 0.0;
+        for (i, (range, group)) in flat.ranges().enumerate() {
+            if let Some(decay) = self.decay[group]
+                && missing.binary_search(&i).is_err()
+            {
+                penalty += decay.add(&parameters[range.clone()], &mut gradient[range]);
+            }
+        }
         penalty
     }
 

@@ -205,8 +205,8 @@ impl<'a, 'c, T: Float> Step<'a, 'c, T> {
     fn evaluate(&mut self, slot: usize) -> Result<(Tensor, f64)> {
         let Buffers { gradients, clipped, missing, parameters, .. } = &mut self.buffers;
         let (gradient, clipped) = (&mut gradients[slot], &mut clipped[slot]);
-        let mut output = Output { gradient, clipped, missing, parameters };
-        self.options.objective.evaluate(self.closure, self.flat, &mut output)
+        let output = Output { gradient, clipped, missing, parameters };
+        self.options.objective.evaluate(self.closure, self.flat, output)
     }
 
     /// The parameters stay where they were just evaluated.
