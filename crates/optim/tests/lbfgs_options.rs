@@ -228,6 +228,13 @@ fn the_relative_tolerance_is_tested_last_and_names_itself() -> Outcome {
     };
     let plain = ends(|b| b)?;
     assert_eq!(ends(|b| b.tolerance_change_rel(0.0))?, plain);
+    let p = Tensor::from([1.0]);
+    let level = Lbfgs::builder([&p]).max_iter(5).max_eval(9).tolerance_change(0.0).build()?;
+    step(&level, &p, |p| {
+        p.set_grad(Some(Tensor::from([1.0])));
+        Ok(Tensor::from(2.0))
+    })?;
+    assert_eq!(level.report().stop, StopReason::MaxIter, "equal losses do not end it");
     assert_eq!(ends(|b| b.tolerance_change_rel(2.0).max_iter(1))?, StopReason::MaxIter);
     assert_eq!(ends(|b| b.tolerance_change_rel(2.0).tolerance_change(1e3))?, StopReason::StepTolerance);
     Ok(())

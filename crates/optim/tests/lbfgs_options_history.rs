@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Outcome, counters, quartic, rosenbrock, step};
-use optim::{BoxError, Lbfgs, LbfgsBuilder, LineSearch, Optimizer, StopReason};
+use optim::{BoxError, GradClip, Lbfgs, LbfgsBuilder, LineSearch, Optimizer, StopReason};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 use tape::{DType, Float, Tensor};
@@ -56,15 +56,22 @@ fn damping_learns_where_torch_skips_and_stays_positive_definite() -> Outcome {
 
 #[test]
 fn every_stored_pair_has_the_curvature_that_damping_promises() -> Outcome {
+    pairs_are_damped_by("prev_flat_grad", |b| b)?;
+    // The direction, and so the matrix, belongs to the clipped gradient.
+    pairs_are_damped_by("prev_clipped_grad", |b| b.grad_clip(GradClip::GlobalNorm(0.1)))
+}
+
+/// `B s = -t g` with the gradient found under `key`.
+fn pairs_are_damped_by(key: &str, configure: fn(LbfgsBuilder) -> LbfgsBuilder) -> Outcome {
     let p = Tensor::from([0.05, -0.1, 0.2]);
-    let optimizer = Lbfgs::builder([&p]).lr(0.3).max_iter(1).powell_damping(true).build()?;
+    let optimizer = configure(Lbfgs::builder([&p]).lr(0.3).max_iter(1).powell_damping(true)).build()?;
     let mut damped = 0;
     for k in 0..30 {
         let vector = |key: &str| {
             let state = &optimizer.state_dict()["state"][0];
             state[key].as_tensor().map(|x| x.to_vec::<f64>()).unwrap_or_default()
         };
-        let (d, g) = (vector("d"), vector("prev_flat_grad"));
+        let (d, g) = (vector("d"), vector(key));
         let t = optimizer.state_dict()["state"][0]["t"].as_float();
         step(&optimizer, &p, double_well::<f64>)?;
         damped += optimizer.report().pairs_damped;
@@ -148,6 +155,28 @@ fn a_history_in_f32_takes_half_the_memory_and_hardly_more_iterations() -> Outcom
         let sd = half.state_dict();
         let dtypes = ["old_dirs", "old_stps", "ro"].map(|key| sd["state"][0][key][0].as_tensor().unwrap().dtype());
         assert_eq!(dtypes, [DType::F32, DType::F32, DType::F64]);
+    }
+    Ok(())
+}
+
+#[test]
+fn the_numbers_of_a_pair_are_those_of_its_rounded_vectors() -> Outcome {
+    let p = Tensor::from([-1.2, 1.0]);
+    let optimizer = Lbfgs::builder([&p]).max_iter(9).line_search_fn(WOLFE).history_dtype(DType::F32).build()?;
+    step(&optimizer, &p, rosenbrock::<f64>)?;
+    let sd = optimizer.state_dict();
+    let state = &sd["state"][0];
+    for k in 0..state["ro"].len() {
+        let wide = |key: &str| {
+            let x = state[key][k].as_tensor().map(|x| x.to_vec::<f32>()).unwrap_or_default();
+            x.into_iter().map(f64::from).collect::<Vec<f64>>()
+        };
+        let (s, y) = (wide("old_stps"), wide("old_dirs"));
+        let (ys, yy) = (y[0] * s[0] + y[1] * s[1], y[0] * y[0] + y[1] * y[1]);
+        assert_eq!(state["ro"][k].as_tensor().map(Tensor::item), Some(1.0 / ys));
+        if k + 1 == state["ro"].len() {
+            assert_eq!(state["H_diag"].as_tensor().map(Tensor::item), Some(ys / yy));
+        }
     }
     Ok(())
 }
