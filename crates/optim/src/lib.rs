@@ -73,6 +73,23 @@
 //! [`Lbfgs::report`] names the test that ended the step and its two numbers, see [`StopReason`]; what cannot
 //! work (`history_size(0)`, a NaN learning rate) is refused when the optimizer is built; a state dict that
 //! does not fit is refused when it is loaded.
+//!
+//! [`LbfgsBuilder`] has options that torch lacks. Each is off by default, and then everything is torch's to
+//! the bit:
+//!
+//! | option | what it does |
+//! |---|---|
+//! | [`max_ls`](LbfgsBuilder::max_ls), [`c1`](LbfgsBuilder::c1), [`c2`](LbfgsBuilder::c2) | limits and conditions of the line search |
+//! | [`maximize`](LbfgsBuilder::maximize) | negates loss and gradient |
+//! | [`weight_decay`](LbfgsBuilder::weight_decay) | an L2 or L1 penalty, in loss and gradient alike |
+//! | [`grad_clip`](LbfgsBuilder::grad_clip) | Paddle's limits on the gradient that directions are made of |
+//! | [`parameter_groups`](LbfgsBuilder::parameter_groups) | several groups, as L-BFGS in scaled variables |
+//! | [`powell_damping`](LbfgsBuilder::powell_damping) | keeps pairs of negative curvature, damped |
+//! | [`tolerance_change_rel`](LbfgsBuilder::tolerance_change_rel) | a tolerance relative to the loss |
+//! | [`callback`](LbfgsBuilder::callback) | sees every accepted iterate and may end the step |
+//! | [`history_dtype`](LbfgsBuilder::history_dtype) | half the memory for the pairs of an `f64` problem |
+//!
+//! State dicts of Paddle's L-BFGS can be loaded too, see [`Lbfgs`].
 #![forbid(unsafe_code)]
 
 mod base;
@@ -98,7 +115,7 @@ pub use first_order::{
     Asgd, AsgdBuilder, NAdam, NAdamBuilder, RAdam, RAdamBuilder, RmsProp, RmsPropBuilder, Rprop, RpropBuilder, Sgd,
     SgdBuilder,
 };
-pub use lbfgs::{Lbfgs, LbfgsBuilder, LineSearch};
+pub use lbfgs::{GradClip, Iteration, Lbfgs, LbfgsBuilder, LineSearch, WeightDecay};
 pub use optimizer::{AsOptimizer, Closure, Optimizer, evaluate};
 pub use param_group::ParamGroup;
 pub use params::{IntoParams, Param};

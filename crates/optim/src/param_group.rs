@@ -124,6 +124,11 @@ impl ParamGroup {
         self.lock().keys().filter_map(Key::as_str).map(str::to_owned).collect()
     }
 
+    /// Reads several options at once.
+    pub(crate) fn with_options<R>(&self, read: impl FnOnce(&Dict) -> R) -> R {
+        read(&self.lock())
+    }
+
     /// A copy of all options.
     pub(crate) fn options(&self) -> Dict {
         self.lock().clone()
