@@ -141,6 +141,11 @@ impl Optimizer for Lbfgs {
         first.map(|first| (first, saved)).into_iter().chain(lock(&self.others).clone()).collect()
     }
 
+    /// The vectors of the state are over all parameters. torch would convert them to the dtype of the first.
+    fn state_dtype(&self, _: &Tensor) -> DType {
+        self.flat.dtype()
+    }
+
     fn load_state(&self, loaded: &mut Loaded) -> Result<()> {
         let first = self.base.params().into_iter().next();
         let own = first.as_ref().and_then(|first| loaded.state_of(first));

@@ -4,7 +4,7 @@ use crate::base::{self, Loaded, OptimizerBase, StepArgs};
 use crate::{BoxError, Error, ParamGroup, Result};
 use checkpoint::{Dict, Value};
 use std::sync::Arc;
-use tape::{EnableGradGuard, RemovableHandle, Tensor};
+use tape::{DType, EnableGradGuard, RemovableHandle, Tensor};
 
 /// A closure that computes the loss anew: clears the gradients, evaluates, calls `backward`, returns the
 /// loss.
@@ -108,6 +108,12 @@ pub trait Optimizer: AsOptimizer + Send + Sync {
     /// If a state does not fit its parameter; nothing has been changed then.
     fn load_state(&self, loaded: &mut Loaded) -> Result<()>;
 
+    /// The dtype in which the state of a parameter is kept, so that loading converts tensors to it: the
+    /// parameter's own.
+    fn state_dtype(&self, param: &Tensor) -> DType {
+        param.dtype()
+    }
+
     /// One step with hooks. The closure runs with gradients enabled; what it returned at its first call is
     /// returned.
     ///
@@ -204,7 +210,7 @@ pub trait Optimizer: AsOptimizer + Send + Sync {
     /// If a parameter is in another group already, is no leaf, or names are given in one group but not in
     /// another.
     fn add_param_group(&self, group: ParamGroup) -> Result<()> {
-        let _running = self.base().start("add_param_group")?;
+        self.base().refuse_while_running("add_param_group")?;
         self.base().add_group(group)
     }
 

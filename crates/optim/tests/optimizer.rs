@@ -56,7 +56,7 @@ fn what_torch_refuses_is_refused_with_its_words() {
         ),
         (
             Sgd::builder([Param::from(group(&a)), Param::from(&c)]).build(),
-            "param_group must be a dict, but got a Tensor",
+            "param_group must be a dict, but got <class 'torch.Tensor'>",
         ),
     ];
     for (outcome, text) in refused {
