@@ -222,7 +222,7 @@ impl OptimizerBase {
                 param.set_grad(Some(detached.clone()));
                 detached
             };
-            no_grad(|| grad.zero_());
+            no_grad(|| each_once(&grad).zero_());
         }
     }
 
@@ -230,6 +230,12 @@ impl OptimizerBase {
     pub(crate) fn params(&self) -> Vec<Tensor> {
         self.groups.all().iter().flat_map(ParamGroup::params).cloned().collect()
     }
+}
+
+/// The elements of a tensor without those that an expanded one repeats.
+fn each_once(tensor: &Tensor) -> Tensor {
+    let repeated = |dim: &isize| tensor.size(*dim) > 1 && tensor.stride()[dim.unsigned_abs()] == 0;
+    (0..tensor.dim() as isize).filter(repeated).fold(tensor.clone(), |tensor, dim| tensor.narrow(dim, 0, 1))
 }
 
 impl Clone for OptimizerBase {
