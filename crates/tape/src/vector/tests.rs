@@ -1,6 +1,6 @@
 use super::*;
 
-fn noisy<T: Float>(len: usize, seed: u64) -> Vec<T> {
+pub(super) fn noisy<T: Float>(len: usize, seed: u64) -> Vec<T> {
     let mut state = seed;
     (0..len)
         .map(|_| {
