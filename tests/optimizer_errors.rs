@@ -31,11 +31,14 @@ fn build(name: &str, params: Vec<Param>, lr: Option<Value>) -> Option<Built> {
             }
         };
     }
-    named!("SGD" Sgd, "LBFGS" Lbfgs)
+    named!(
+        "SGD" Sgd, "Adam" Adam, "AdamW" AdamW, "NAdam" NAdam, "RAdam" RAdam, "Adamax" Adamax, "Adagrad" Adagrad,
+        "Adadelta" Adadelta, "RMSprop" RmsProp, "Rprop" Rprop, "ASGD" Asgd, "LBFGS" Lbfgs
+    )
 }
 
-/// How many of the file's classes [`build`] knows.
-const CLASSES: usize = 2;
+/// How many classes the file has.
+const CLASSES: usize = 12;
 
 /// A case as it is written in Rust, or why it cannot be.
 type Case<T> = Result<T, &'static str>;

@@ -2,7 +2,10 @@
 
 use super::Outcome;
 use checkpoint::Value;
-use optim::{BoxError, Error, Lbfgs, Optimizer, Param, ParamGroup, Sgd};
+use optim::{
+    Adadelta, Adagrad, Adam, AdamW, Adamax, Asgd, BoxError, Error, Lbfgs, NAdam, Optimizer, Param, ParamGroup, RAdam,
+    RmsProp, Rprop, Sgd,
+};
 use tape::random::Generator;
 use tape::{DType, Tensor};
 
@@ -95,6 +98,47 @@ pub fn classes() -> Vec<Class> {
             {lr: 0.01}, {lr: Tensor::from(0.001)}, {weight_decay: 0.5}, {momentum: 0.9},
             {weight_decay: 0.1, maximize: true}, {momentum: 0.9, dampening: 0.5},
             {momentum: 0.9, weight_decay: 0.1}, {momentum: 0.9, nesterov: true, weight_decay: 0.1},
+        ];
+        "Adam" Adam: [
+            {lr: 0.01}, {weight_decay: 0.1}, {weight_decay: 0.1, maximize: true}, {weight_decay: 0.1, amsgrad: true},
+            {lr: Tensor::from(0.001), amsgrad: true},
+        ];
+        "AdamW" AdamW: [
+            {lr: 0.01}, {weight_decay: 0.1}, {weight_decay: 0.1, maximize: true}, {weight_decay: 0.1, amsgrad: true},
+            {lr: Tensor::from(0.001), amsgrad: true},
+        ];
+        "NAdam" NAdam: [
+            {lr: 0.001}, {momentum_decay: 0.006}, {weight_decay: 0.1}, {weight_decay: 0.1, momentum_decay: 0.006},
+            {weight_decay: 0.1, momentum_decay: 0.006, decoupled_weight_decay: true},
+            {weight_decay: 0.1, maximize: true},
+        ];
+        "RAdam" RAdam: [
+            {lr: 0.002}, {eps: 1e-6}, {weight_decay: 0.1}, {weight_decay: 0.1, decoupled_weight_decay: true},
+            {weight_decay: 0.1, maximize: true},
+        ];
+        "Adamax" Adamax: [
+            {lr: 0.1}, {weight_decay: 0.1}, {maximize: true}, {weight_decay: 0.1, maximize: true},
+        ];
+        "Adagrad" Adagrad: [
+            {weight_decay: 0.1}, {weight_decay: 0.1, maximize: true}, {lr: 0.1},
+            {initial_accumulator_value: 0.1, weight_decay: 0.1}, {lr: 0.1, lr_decay: 0.5, weight_decay: 0.1},
+            {lr: Tensor::from(0.001)},
+        ];
+        "Adadelta" Adadelta: [
+            {lr: 0.01}, {weight_decay: 0.1}, {maximize: true}, {weight_decay: 0.1, maximize: true},
+            {rho: 0.95, weight_decay: 0.9},
+        ];
+        "RMSprop" RmsProp: [
+            {lr: 0.001}, {weight_decay: 0.1}, {maximize: true}, {weight_decay: 0.1, centered: true},
+            {maximize: true, weight_decay: 0.1}, {weight_decay: 0.1, centered: true, momentum: 0.1},
+            {weight_decay: 0.1, centered: true, momentum: 0.1, maximize: true},
+        ];
+        "Rprop" Rprop: [
+            {lr: 0.0002}, {etas: (0.5, 1.5)}, {step_sizes: (2e-6, 100.0)}, {maximize: true},
+        ];
+        "ASGD" Asgd: [
+            {lambd: 0.1}, {lr: 0.02}, {t0: 100.0}, {maximize: true}, {weight_decay: 0.1},
+            {weight_decay: 0.1, maximize: true},
         ];
         "LBFGS" Lbfgs: [
             {lr: 0.01}, {lr: Tensor::from(0.001)}, {tolerance_grad: 1e-6}, {line_search_fn: "strong_wolfe"},
