@@ -170,7 +170,7 @@ impl Rate {
     }
 
     /// `1 - self`
-    pub fn from_one(self) -> Self {
+    pub fn subtracted_from_one(self) -> Self {
         self.apply(1.0, |x, y| y - x)
     }
 
