@@ -3,6 +3,7 @@
 mod groups;
 mod hooks;
 mod packing;
+mod printing;
 
 pub use groups::Groups;
 pub use hooks::{
@@ -12,10 +13,10 @@ pub use hooks::{
 pub(crate) use hooks::{load_state_dict, state_dict, step};
 pub use packing::Loaded;
 pub(crate) use packing::{pack, unpack, wrong_kind};
+pub(crate) use printing::formatted;
 
 use crate::{Error, IntoParams, Param, ParamGroup, Result};
-use checkpoint::{Dict, Key, Value};
-use std::fmt::{self, Display, Formatter};
+use checkpoint::{Dict, Value};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tape::{Tensor, no_grad};
@@ -241,28 +242,9 @@ fn each_once(tensor: &Tensor) -> Tensor {
 impl Clone for OptimizerBase {
     fn clone(&self) -> Self {
         let groups = self.groups.all().iter().map(ParamGroup::deep_copy).collect();
-        let base = Self::over(self.name, Groups::over(groups), &self.required, self.defaults.clone());
+        let base = Self::over(self.name, Groups::over(groups), &self.required, packing::deep_copy(&self.defaults));
         *lock(&base.warnings) = self.warnings();
         *lock(&base.extra) = packing::deep_copy(&lock(&self.extra));
         base
-    }
-}
-
-/// torch's `repr`: the options of each group in sorted order.
-impl Display for OptimizerBase {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (", self.name)?;
-        for (i, group) in self.groups.all().iter().enumerate() {
-            write!(f, "\nParameter Group {i}\n")?;
-            let options = group.options();
-            let mut keys: Vec<&Key> = options.keys().collect();
-            keys.sort();
-            for key in keys {
-                if let (Some(name), Some(value)) = (key.as_str(), options.get(key.clone())) {
-                    writeln!(f, "    {name}: {value}")?;
-                }
-            }
-        }
-        f.write_str(")")
     }
 }

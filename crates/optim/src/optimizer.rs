@@ -40,7 +40,7 @@ pub type Closure<'a> = dyn FnMut() -> std::result::Result<Tensor, BoxError> + 'a
 /// and after a state dict is made, and before and after one is loaded. They get the optimizer and may call
 /// anything on it. A step runs the global hooks before it, then its own, then itself, its own hooks after it,
 /// the global ones after it; where a hook or the step fails, those behind it do not run. Hooks run in the
-/// caller's grad mode. A hook added or removed by a running hook counts from the next call on. What a hook
+/// caller's grad mode. A hook added or removed by one of its kind counts from the next call on. What a hook
 /// calls on its own optimizer runs without the hooks of that same call, so a hook that steps does not call
 /// itself. Through a `dyn Optimizer` hooks are added by `optimizer.base().hooks().step_pre.push(..)`.
 ///

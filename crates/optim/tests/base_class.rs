@@ -136,8 +136,33 @@ Parameter Group 1
     lr: 0.5
     param_names: ['net.bias']
 )";
-    // A tensor prints as torch prints it, not as a number.
-    assert_eq!(mine.base().to_string().replace("tensor(0.5000)", "0.5"), expected);
+    assert_eq!(mine.base().to_string(), expected, "a tensor of no dimensions prints as its number");
+    mine.param_groups()[0].set("lr", Tensor::from([0.5_f32]));
+    mine.param_groups()[1].set("lr", Tensor::from(0.1_f32));
+    mine.param_groups()[1].set("initial_lr", Tensor::from(1_i64));
+    let printed = mine.base().to_string();
+    for line in ["lr: tensor([0.5000])", "lr: 0.10000000149011612", "initial_lr: 1"] {
+        assert!(printed.contains(&format!("\n    {line}\n")), "{printed}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_clone_shares_parameters_and_nothing_else() -> Outcome {
+    let [p, q, r] = [1.0, 2.0, 3.0].map(leaf);
+    let lr = Tensor::from(0.5);
+    let sgd = Sgd::builder([&p]).lr(&lr).build()?;
+    sgd.base().insert_state("mine", Tensor::from([1.0]));
+    let (copy, before) = (sgd.clone(), sgd.state_dict());
+    copy.set_lr(0.25)?;
+    copy.add_param_group(ParamGroup::new([&q]))?;
+    copy.base().insert_state("mine", 2);
+    assert_eq!((sgd.state_dict(), lr.item()), (before, 0.5));
+    sgd.set_lr(0.125)?;
+    copy.add_param_group(ParamGroup::new([&r]))?;
+    let lrs: Vec<f64> = copy.param_groups().iter().map(ParamGroup::lr).collect();
+    assert_eq!(lrs, [0.25, 0.5, 0.5], "defaults are copied too");
+    assert!(copy.param_groups()[0].params()[0].same(&p));
     Ok(())
 }
 

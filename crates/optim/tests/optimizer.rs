@@ -124,22 +124,6 @@ fn named_and_unnamed_dicts_load_into_each_other() -> Outcome {
 }
 
 #[test]
-fn gradients_are_cleared_both_ways() -> Outcome {
-    let [a, b, _] = tensors();
-    let sgd = Sgd::builder([&a, &b]).build()?;
-    let gradient = Tensor::from([5.0]);
-    a.set_grad(Some(gradient.clone()));
-    sgd.zero_grad_set_to_none(false);
-    assert!(a.grad().unwrap().same(&gradient) && gradient.to_vec::<f64>() == [0.0]);
-    assert!(b.grad().is_none());
-    a.set_grad(Some(Tensor::from([5.0])));
-    let kept = a.grad().unwrap();
-    sgd.zero_grad();
-    assert!(a.grad().is_none() && kept.to_vec::<f64>() == [5.0]);
-    Ok(())
-}
-
-#[test]
 fn a_tensor_learning_rate_stays_the_same_tensor() -> Outcome {
     let [a, ..] = tensors();
     let lr = Tensor::from(0.5);

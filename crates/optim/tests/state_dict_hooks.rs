@@ -195,6 +195,20 @@ fn hooks_around_dicts_call_every_method_of_their_optimizer() -> Outcome {
 }
 
 #[test]
+fn inside_a_closure_dicts_are_made_with_hooks_and_not_loaded() -> Outcome {
+    let (sgd, log) = (sgd()?, Log::default());
+    sgd.register_state_dict_post_hook(log.on_dict("saved"));
+    sgd.register_load_state_dict_pre_hook(log.on_dict("loading"));
+    sgd.step_with(|| {
+        let refused = sgd.load_state_dict(sgd.state_dict());
+        assert!(matches!(refused, Err(optim::Error::StepIsRunning { call: "load_state_dict" })));
+        Ok(Tensor::from(1.0))
+    })?;
+    assert_eq!(log.take(), ["saved"]);
+    Ok(())
+}
+
+#[test]
 fn a_panicking_hook_leaves_the_optimizer_usable() -> Outcome {
     let p = Tensor::from([1.0_f32]);
     let lbfgs = Lbfgs::builder([&p]).build()?;

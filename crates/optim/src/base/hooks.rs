@@ -204,6 +204,7 @@ pub(crate) fn load_state_dict(
     load: impl FnOnce(Value) -> Result<()>,
 ) -> Result<()> {
     let hooks = optimizer.base().hooks();
+    optimizer.base().refuse_while_running("load_state_dict")?;
     let Some(_nesting) = Nesting::enter(hooks, Call::LoadStateDict) else { return load(state_dict) };
     load(pass_through(optimizer, &hooks.load_state_dict_pre, state_dict))?;
     for hook in hooks.load_state_dict_post.snapshot() {
