@@ -42,7 +42,9 @@ impl Optimizer for Keeper {
     }
 
     fn save_state(&self) -> Vec<(Tensor, Dict)> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let copied = |dict: &Dict| dict.iter().map(|(key, value)| (key.clone(), value.deep_copy())).collect();
+        state.iter().map(|(param, dict)| (param.clone(), copied(dict))).collect()
     }
 
     fn load_state(&self, loaded: &mut Loaded) -> Result<()> {
