@@ -98,6 +98,9 @@ pub enum Error {
     /// L-BFGS has more than one group.
     #[error("LBFGS doesn't support per-parameter options (parameter groups)")]
     ParameterGroups,
+    /// A group lacks an option that has no default.
+    #[error("parameter group didn't specify a value of required optimization parameter {0}")]
+    RequiredOption(&'static str),
     /// A hyper-parameter is missing from its group.
     #[error("'{0}' is missing from the parameter group; set it, or load a state dict that has it")]
     MissingOption(&'static str),

@@ -2,6 +2,7 @@
 
 use crate::{Error, IntoParams, Param, Result};
 use checkpoint::{Dict, Key, Value};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tape::Tensor;
 
@@ -43,21 +44,23 @@ enum Naming {
 impl ParamGroup {
     /// A group of these parameters. What is wrong with them is reported when the group joins an optimizer.
     pub fn new(params: impl IntoParams) -> Self {
-        let (mut tensors, mut names, mut nested) = (Vec::new(), Vec::new(), false);
-        for param in params.into_params() {
+        let params = params.into_params();
+        let given = params.len();
+        let (mut tensors, mut names) = (Vec::new(), Vec::new());
+        for param in params {
             match param {
                 Param::Tensor(tensor) => tensors.push(tensor),
                 Param::Named(name, tensor) => {
                     names.push(name);
                     tensors.push(tensor);
                 }
-                Param::Group(_) => nested = true,
+                Param::Group(_) => {}
             }
         }
-        let naming = match (nested, names.len()) {
-            (true, _) => Naming::NestedGroup,
-            (_, 0) => Naming::Unnamed,
-            (_, given) if given == tensors.len() => Naming::Named(names),
+        let naming = match names.len() {
+            0 if tensors.len() < given => Naming::NestedGroup,
+            0 => Naming::Unnamed,
+            named if named == given => Naming::Named(names),
             _ => Naming::SomeMissing,
         };
         Self(Arc::new(Group { params: tensors, naming, options: Mutex::default() }))
@@ -156,19 +159,30 @@ impl ParamGroup {
         self.lock().contains_key("param_names")
     }
 
+    pub(crate) fn repeats_params(&self) -> bool {
+        let mut seen = HashSet::new();
+        !self.params().iter().all(|p| seen.insert(p.id()))
+    }
+
     /// torch's checks of what is inside one group, and its defaults: caller's options first, then the names,
-    /// then the defaults the caller left out.
-    pub(crate) fn prepare(&self, defaults: &Dict) -> Result<()> {
+    /// then the defaults the caller left out. An optimizer that is itself differentiated (`differentiable`)
+    /// may have computed parameters.
+    pub(crate) fn prepare(&self, required: &[&'static str], defaults: &Dict) -> Result<()> {
         match &self.0.naming {
             Naming::NestedGroup => return Err(Error::NotATensor),
             Naming::SomeMissing => return Err(Error::NamesMissing),
             Naming::Named(names) => self.set("param_names", names.clone()),
             Naming::Unnamed => {}
         }
-        if let Some(index) = self.params().iter().position(|p| !p.is_leaf() && !p.retains_grad()) {
+        let differentiable = defaults.get("differentiable").and_then(Value::as_bool).unwrap_or(false);
+        let computed = |p: &Tensor| !differentiable && !p.is_leaf() && !p.retains_grad();
+        if let Some(index) = self.params().iter().position(computed) {
             return Err(Error::NonLeaf { index });
         }
         let mut options = self.lock();
+        if let Some(name) = required.iter().find(|&&name| !options.contains_key(name)) {
+            return Err(Error::RequiredOption(name));
+        }
         for (name, value) in defaults.iter() {
             if !options.contains_key(name.clone()) {
                 options.insert(name.clone(), value.clone());

@@ -164,15 +164,7 @@ impl Drop for Nesting {
 /// A step with all its hooks: global ones before, own ones before, the step, own ones after, global ones after.
 pub(crate) fn step(optimizer: &dyn Optimizer, closure: Option<&mut Closure<'_>>) -> Result<Option<Tensor>> {
     let hooks = optimizer.base().hooks();
-    let none = [hooks.step_pre.is_empty(), hooks.step_post.is_empty()] == [true; 2]
-        && GLOBAL_STEP_PRE.is_empty()
-        && GLOBAL_STEP_POST.is_empty();
-    if none {
-        return body(optimizer, closure);
-    }
-    if optimizer.base().is_running() {
-        return Err(Error::StepIsRunning { call: "step" });
-    }
+    optimizer.base().refuse_while_running("step")?;
     let mut args = StepArgs::new(closure);
     {
         let Some(_nesting) = Nesting::enter(hooks, Call::Step) else { return body(optimizer, args.closure()) };
@@ -212,6 +204,7 @@ pub(crate) fn load_state_dict(
     load: impl FnOnce(Value) -> Result<()>,
 ) -> Result<()> {
     let hooks = optimizer.base().hooks();
+    optimizer.base().refuse_while_running("load_state_dict")?;
     let Some(_nesting) = Nesting::enter(hooks, Call::LoadStateDict) else { return load(state_dict) };
     load(pass_through(optimizer, &hooks.load_state_dict_pre, state_dict))?;
     for hook in hooks.load_state_dict_post.snapshot() {
