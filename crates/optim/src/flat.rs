@@ -1,5 +1,6 @@
 //! All parameters as one vector, in the order they were given.
 
+use crate::ParamGroup;
 use std::ops::Range;
 use tape::{DType, Float, Tensor, vector};
 
@@ -8,21 +9,34 @@ use tape::{DType, Float, Tensor, vector};
 #[derive(Clone, Debug)]
 pub(crate) struct Flat {
     params: Vec<(Tensor, Range<usize>)>,
+    /// Which group each parameter is in.
+    groups: Vec<usize>,
     numel: usize,
 }
 
 impl Flat {
-    pub(crate) fn new(params: &[Tensor]) -> Self {
-        let mut numel = 0;
-        let params = params
-            .iter()
-            .map(|p| {
+    /// The parameters of all groups, group by group.
+    pub(crate) fn new(all: &[ParamGroup]) -> Self {
+        let (mut params, mut groups, mut numel) = (Vec::new(), Vec::new(), 0);
+        for (i, group) in all.iter().enumerate() {
+            for p in group.params() {
                 let start = numel;
                 numel += p.numel();
-                (p.clone(), start..numel)
-            })
-            .collect();
-        Self { params, numel }
+                params.push((p.clone(), start..numel));
+                groups.push(i);
+            }
+        }
+        Self { params, groups, numel }
+    }
+
+    /// How many parameters there are.
+    pub(crate) fn len(&self) -> usize {
+        self.params.len()
+    }
+
+    /// Where each parameter lies, and which group it is in.
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = (Range<usize>, usize)> {
+        self.params.iter().zip(&self.groups).map(|((_, range), &group)| (range.clone(), group))
     }
 
     pub(crate) fn numel(&self) -> usize {
@@ -66,15 +80,28 @@ impl Flat {
     /// parameter is widened for it and the sum rounded, as torch promotes.
     pub(crate) fn add<T: Float>(&self, t: T, direction: &[T]) {
         for (param, range) in &self.params {
-            let direction = &direction[range.clone()];
-            if param.dtype() == T::DTYPE {
-                param.add_scaled(t.to_f64(), direction);
-            } else {
-                let mut sum = vec![T::ZERO; direction.len()];
-                param.read_into(&mut sum);
-                vector::axpy(t, direction, &mut sum);
-                param.write_from(&sum);
+            add(param, t, &direction[range.clone()]);
+        }
+    }
+
+    /// As [`add`](Self::add), with a `t` of its own for each group. Where it is 0 nothing is touched.
+    pub(crate) fn add_scaled<T: Float>(&self, t: impl Fn(usize) -> T, direction: &[T]) {
+        for ((param, range), &group) in self.params.iter().zip(&self.groups) {
+            let t = t(group);
+            if t != T::ZERO {
+                add(param, t, &direction[range.clone()]);
             }
         }
+    }
+}
+
+fn add<T: Float>(param: &Tensor, t: T, direction: &[T]) {
+    if param.dtype() == T::DTYPE {
+        param.add_scaled(t.to_f64(), direction);
+    } else {
+        let mut sum = vec![T::ZERO; direction.len()];
+        param.read_into(&mut sum);
+        vector::axpy(t, direction, &mut sum);
+        param.write_from(&sum);
     }
 }

@@ -1,25 +1,38 @@
 //! L-BFGS as `torch.optim.LBFGS` runs it.
 
 mod builder;
+mod callback;
+mod exits;
+mod grad_clip;
+mod iteration;
 mod line_search;
 mod memory;
+mod metric;
+mod objective;
+mod options;
+mod paddle;
+mod problem;
 mod scalar;
 mod state;
 mod step;
+mod weight_decay;
 
 pub(crate) use builder::check_lr;
 pub use builder::{LbfgsBuilder, LineSearch};
+pub use callback::Iteration;
+pub use grad_clip::GradClip;
+pub use weight_decay::WeightDecay;
 
-use crate::base::{Loaded, OptimizerBase, lock};
-use crate::flat::Flat;
+use crate::base::{Loaded, OptimizerBase, deep_copy, lock};
 use crate::optimizer::{Closure, Optimizer};
-use crate::{BoxError, Error, IntoParams, Result, StepReport};
+use crate::{BoxError, Error, IntoParams, ParamGroup, Result, StepReport};
+use callback::Callback;
 use checkpoint::{Dict, Value};
-use state::State;
+use options::Additions;
+use problem::{Engine, Problem};
 use std::fmt::{self, Debug, Display, Formatter};
-use std::sync::Mutex;
-use step::Buffers;
-use tape::{DType, Float, Tensor};
+use std::sync::{Arc, Mutex};
+use tape::{DType, Tensor};
 
 /// Limited-memory BFGS with torch 2.8's own trajectory.
 ///
@@ -46,35 +59,19 @@ use tape::{DType, Float, Tensor};
 /// ```
 ///
 /// Printing an optimizer shows its options as torch does.
+///
+/// # State dicts
+/// Beside torch's, [`load_state_dict`](Optimizer::load_state_dict) (in Paddle's words
+/// [`set_state_dict`](Optimizer::set_state_dict)) takes Paddle's: `{"state": {..}}`, one flat map without
+/// groups in which `t`, `old_dirs` and `old_stps` are called `alpha`, `old_yk` and `old_sk`. Options then stay
+/// what they are, since such a dict has none.
 pub struct Lbfgs {
     base: OptimizerBase,
-    flat: Flat,
-    engine: Engine,
+    problem: Mutex<Arc<Problem>>,
+    callback: Option<Callback>,
     report: Mutex<StepReport>,
     /// What a loaded state dict held for other parameters than the first.
     others: Mutex<Vec<(Tensor, Dict)>>,
-}
-
-/// State and buffers in the dtype of the flat vectors.
-enum Engine {
-    F32(Precision<f32>),
-    F64(Precision<f64>),
-}
-
-/// What a step works on. The state is locked for short stretches only, never while the closure runs.
-struct Precision<T> {
-    state: Mutex<State<T>>,
-    buffers: Mutex<Buffers<T>>,
-}
-
-impl<T: Float> Precision<T> {
-    fn new(n: usize) -> Self {
-        Self { state: Mutex::new(State::new(n)), buffers: Mutex::default() }
-    }
-
-    fn copy(&self) -> Self {
-        Self { state: Mutex::new(lock(&self.state).clone()), buffers: Mutex::default() }
-    }
 }
 
 impl Lbfgs {
@@ -83,20 +80,23 @@ impl Lbfgs {
         LbfgsBuilder::new(params.into_params())
     }
 
-    fn over(base: OptimizerBase) -> Result<Self> {
+    fn over(base: OptimizerBase, callback: Option<Callback>) -> Result<Self> {
         let groups = base.groups().all();
-        let [group] = groups.as_slice() else { return Err(Error::ParameterGroups) };
-        for (index, param) in group.params().iter().enumerate() {
-            if !param.dtype().is_floating_point() {
-                return Err(Error::NotFloatingPoint { index, dtype: param.dtype() });
-            }
+        let problem = Problem::new(&groups);
+        for group in groups.iter() {
+            options::check(group, problem.flat.dtype())?;
         }
-        let flat = Flat::new(group.params());
-        let engine = match flat.dtype() {
-            DType::F64 => Engine::F64(Precision::new(flat.numel())),
-            _ => Engine::F32(Precision::new(flat.numel())),
-        };
-        Ok(Self { base, flat, engine, report: Mutex::default(), others: Mutex::default() })
+        if groups.len() > 1 && !several_allowed(&groups) {
+            return Err(Error::ParameterGroups);
+        }
+        groups.iter().try_for_each(check_dtypes)?;
+        let problem = Mutex::new(Arc::new(problem));
+        Ok(Self { base, problem, callback, report: Mutex::default(), others: Mutex::default() })
+    }
+
+    /// Parameters and state as they are now.
+    fn problem(&self) -> Arc<Problem> {
+        Arc::clone(&lock(&self.problem))
     }
 
     /// Makes up to `max_iter` iterations and returns the loss of the first evaluation, as torch does; the
@@ -115,6 +115,31 @@ impl Lbfgs {
     pub fn report(&self) -> StepReport {
         lock(&self.report).clone()
     }
+
+    /// Memory that the stored pairs take, in bytes, room that is kept for later pairs included.
+    ///
+    /// With `n` elements and `m` pairs that is about `2 m n` numbers; see
+    /// [`history_dtype`](LbfgsBuilder::history_dtype).
+    pub fn history_bytes(&self) -> usize {
+        match &self.problem().engine {
+            Engine::F32(engine) => lock(&engine.state).memory.bytes(),
+            Engine::F64(engine) => lock(&engine.state).memory.bytes(),
+        }
+    }
+}
+
+/// Whether the groups' options allow that there are several.
+fn several_allowed(groups: &[ParamGroup]) -> bool {
+    groups.first().and_then(|group| group.get("parameter_groups")) == Some(Value::Bool(true))
+}
+
+fn check_dtypes(group: &ParamGroup) -> Result<()> {
+    for (index, param) in group.params().iter().enumerate() {
+        if !param.dtype().is_floating_point() {
+            return Err(Error::NotFloatingPoint { index, dtype: param.dtype() });
+        }
+    }
+    Ok(())
 }
 
 impl Optimizer for Lbfgs {
@@ -124,58 +149,66 @@ impl Optimizer for Lbfgs {
 
     fn step_body(&self, closure: Option<&mut Closure<'_>>) -> Result<Option<Tensor>> {
         let closure = closure.ok_or(Error::ClosureRequired { optimizer: self.base.name() })?;
-        match &self.engine {
-            Engine::F32(engine) => step::run(self, engine, closure),
-            Engine::F64(engine) => step::run(self, engine, closure),
+        let problem = self.problem();
+        match &problem.engine {
+            Engine::F32(engine) => step::run(self, &problem.flat, engine, closure),
+            Engine::F64(engine) => step::run(self, &problem.flat, engine, closure),
         }
         .map(Some)
     }
 
     /// The first parameter has the state of the whole optimizer, as in torch.
     fn save_state(&self) -> Vec<(Tensor, Dict)> {
-        let saved = match &self.engine {
-            Engine::F32(engine) => lock(&engine.state).save(),
-            Engine::F64(engine) => lock(&engine.state).save(),
-        };
+        let saved = self.problem().save();
         let first = self.base.params().into_iter().next().filter(|_| !saved.is_empty());
-        first.map(|first| (first, saved)).into_iter().chain(lock(&self.others).clone()).collect()
+        let others = lock(&self.others);
+        let copies = others.iter().map(|(param, state)| (param.clone(), deep_copy(state)));
+        first.map(|first| (first, saved)).into_iter().chain(copies).collect()
     }
 
     /// The vectors of the state are over all parameters. torch would convert them to the dtype of the first.
     fn state_dtype(&self, _: &Tensor) -> DType {
-        self.flat.dtype()
+        self.problem().flat.dtype()
     }
 
     fn load_state(&self, loaded: &mut Loaded) -> Result<()> {
         let first = self.base.params().into_iter().next();
         let own = first.as_ref().and_then(|first| loaded.state_of(first));
-        let n = self.flat.numel();
-        match &self.engine {
-            Engine::F32(engine) => *lock(&engine.state) = load(own, n)?,
-            Engine::F64(engine) => *lock(&engine.state) = load(own, n)?,
-        }
+        let problem = self.problem();
+        let additions = loaded.options.first().map(|options| Additions::read(options, problem.flat.dtype()));
+        problem.load(own, additions.transpose()?.is_some_and(|additions| additions.narrow_history))?;
         let others = loaded.state.iter().filter(|(param, _)| !first.as_ref().is_some_and(|first| first.same(param)));
         *lock(&self.others) =
             others.filter_map(|(param, value)| Some((param.clone(), value.as_dict()?.clone()))).collect();
         Ok(())
     }
-}
 
-fn load<T: Float>(saved: Option<&Value>, n: usize) -> Result<State<T>> {
-    saved.map_or_else(|| Ok(State::new(n)), |saved| State::load(saved, n))
+    fn adapt_state_dict(&self, state_dict: Value) -> Value {
+        paddle::translate(self, state_dict)
+    }
+
+    /// With [`parameter_groups`](LbfgsBuilder::parameter_groups) the group is optimized from the next step on,
+    /// with a fresh memory; otherwise the next step fails, as in torch.
+    fn add_param_group(&self, group: ParamGroup) -> Result<()> {
+        let _running = self.base.start("add_param_group")?;
+        if !several_allowed(&self.base.groups().all()) {
+            return self.base.add_group(group);
+        }
+        check_dtypes(&group)?;
+        self.base.add_group(group)?;
+        let mut problem = lock(&self.problem);
+        *problem = Arc::new(problem.over(&self.base.groups().all()));
+        Ok(())
+    }
 }
 
 /// Another optimizer over the same parameters, with a copy of options and state; hooks are not copied.
 impl Clone for Lbfgs {
     fn clone(&self) -> Self {
-        let engine = match &self.engine {
-            Engine::F32(engine) => Engine::F32(engine.copy()),
-            Engine::F64(engine) => Engine::F64(engine.copy()),
-        };
         Self {
             base: self.base.clone(),
-            flat: self.flat.clone(),
-            engine,
+            problem: Mutex::new(Arc::new(self.problem().copy())),
+            callback: self.callback.clone(),
             report: Mutex::new(self.report()),
             others: Mutex::new(lock(&self.others).clone()),
         }

@@ -199,7 +199,21 @@ pub trait Optimizer: AsOptimizer + Send + Sync {
     /// If the dict does not fit; nothing has been changed then.
     fn load_state_dict(&self, state_dict: Value) -> Result<()> {
         let optimizer = self.as_optimizer();
-        base::load_state_dict(optimizer, state_dict, |state_dict| base::unpack(optimizer, &state_dict))
+        base::load_state_dict(optimizer, state_dict, |state_dict| base::unpack(optimizer, state_dict))
+    }
+
+    /// Paddle's name for [`load_state_dict`](Self::load_state_dict).
+    ///
+    /// # Errors
+    /// If the dict does not fit; nothing has been changed then.
+    fn set_state_dict(&self, state_dict: Value) -> Result<()> {
+        self.load_state_dict(state_dict)
+    }
+
+    /// Translates a dict of another form than torch's before it is checked and loaded; called by
+    /// [`load_state_dict`](Self::load_state_dict), after the hooks.
+    fn adapt_state_dict(&self, state_dict: Value) -> Value {
+        state_dict
     }
 
     /// The state of one parameter: torch's `optimizer.state[p]`, as a snapshot.

@@ -1,5 +1,6 @@
 //! A group of parameters with options of its own.
 
+use crate::base::deep_copy;
 use crate::{Error, IntoParams, Param, Result};
 use checkpoint::{Dict, Key, Value};
 use std::collections::HashSet;
@@ -127,6 +128,11 @@ impl ParamGroup {
         self.lock().keys().filter_map(Key::as_str).map(str::to_owned).collect()
     }
 
+    /// Reads several options at once.
+    pub(crate) fn with_options<R>(&self, read: impl FnOnce(&Dict) -> R) -> R {
+        read(&self.lock())
+    }
+
     /// A copy of all options.
     pub(crate) fn options(&self) -> Dict {
         self.lock().clone()
@@ -145,7 +151,7 @@ impl ParamGroup {
 
     /// The same parameters with options of their own.
     pub(crate) fn deep_copy(&self) -> Self {
-        let options = self.lock().iter().map(|(key, value)| (key.clone(), value.deep_copy())).collect();
+        let options = deep_copy(&self.lock());
         let Group { params, naming, .. } = &*self.0;
         Self(Arc::new(Group { params: params.clone(), naming: naming.clone(), options: Mutex::new(options) }))
     }

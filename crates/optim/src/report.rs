@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Display, Formatter};
 
-/// Why an L-BFGS step ended: one variant per exit of torch's loop, which torch itself does not tell.
+/// Why an L-BFGS step ended: one variant per exit of torch's loop, which torch itself does not tell, and those
+/// that only options beyond torch's can reach.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum StopReason {
     /// No step has been made yet.
@@ -23,6 +24,10 @@ pub enum StopReason {
     StepTolerance,
     /// `|loss - previous loss| < tolerance_change`.
     LossTolerance,
+    /// `|loss - previous loss| <= tolerance_change_rel * max(|loss|, |previous loss|)`: not a test of torch's.
+    RelativeLossTolerance,
+    /// The callback ended the step.
+    Callback,
     /// The step ended in an error or a panic; the parameters are at the last accepted point.
     Failed,
 }
@@ -79,16 +84,19 @@ pub struct StepReport {
     pub iterations: usize,
     /// Calls of the closure in this step that returned a loss.
     pub evaluations: usize,
-    /// Loss of the first evaluation, which `step` returns.
+    /// Loss of the first evaluation, which `step` returns. This and the other losses have the penalty of
+    /// `weight_decay` added, or, with `maximize`, subtracted.
     pub initial_loss: f64,
     /// Loss at the last accepted point that was evaluated.
     pub final_loss: f64,
     /// Whether the parameters were moved after `final_loss` was measured, so that it belongs to the point
     /// before: without a line search the last iteration is not evaluated again, as in torch.
     pub moved_since_final_loss: bool,
-    /// Smallest loss among the evaluations, trial points included; NaN only if all were.
+    /// Smallest loss among the evaluations, trial points included; NaN only if all were. With `maximize` the
+    /// largest.
     pub best_loss: f64,
-    /// `max|g|` where `final_loss` was measured.
+    /// `max|g|` where `final_loss` was measured, of the gradient that the method works with: with weight decay,
+    /// and scaled by the groups' learning rates, where these are on.
     pub gradient_max: f64,
     /// The option that `gradient_max` is measured against.
     pub tolerance_grad: f64,
@@ -98,13 +106,17 @@ pub struct StepReport {
     pub step_length: Option<f64>,
     /// Curvature pairs stored in this step.
     pub pairs_accepted: usize,
+    /// Curvature pairs among the accepted ones that Powell's damping changed.
+    pub pairs_damped: usize,
     /// Curvature pairs refused in this step because `y . s <= 1e-10`.
     pub pairs_skipped: usize,
     /// Curvature pairs in memory at the end.
     pub pairs_in_memory: usize,
+    /// Memory that the pairs take, in bytes.
+    pub history_bytes: usize,
     /// Line searches of this step that ended without a point that satisfies the strong Wolfe conditions.
     pub searches_unsatisfied: usize,
-    /// Iterations without line search after which the loss was higher.
+    /// Iterations without line search after which the loss was higher (with `maximize`: lower).
     pub loss_increases: usize,
     /// How many parameters there are.
     pub params: usize,
@@ -132,8 +144,10 @@ impl Default for StepReport {
             directional_derivative: None,
             step_length: None,
             pairs_accepted: 0,
+            pairs_damped: 0,
             pairs_skipped: 0,
             pairs_in_memory: 0,
+            history_bytes: 0,
             searches_unsatisfied: 0,
             loss_increases: 0,
             params: 0,
@@ -155,6 +169,13 @@ impl StepReport {
         }
     }
 
+    /// From the losses of the minimised objective to those of the maximised one.
+    pub(crate) fn turn_losses(&mut self) {
+        for loss in [&mut self.initial_loss, &mut self.final_loss, &mut self.best_loss] {
+            *loss = -*loss;
+        }
+    }
+
     fn headline(&self) -> &'static str {
         match self.stop {
             StopReason::NotStarted => "no step has been made yet",
@@ -164,7 +185,8 @@ impl StepReport {
             StopReason::MaxEval => "max_eval was reached",
             StopReason::GradientTolerance => "converged, the gradient is small",
             StopReason::StepTolerance => "the last step was too short to count",
-            StopReason::LossTolerance => "the loss hardly changed",
+            StopReason::LossTolerance | StopReason::RelativeLossTolerance => "the loss hardly changed",
+            StopReason::Callback => "the callback asked for it",
             StopReason::Failed => "an error ended the step, the parameters are at the last accepted point",
         }
     }
@@ -178,6 +200,9 @@ impl StepReport {
             }
             StopReason::LossTolerance | StopReason::StepTolerance | StopReason::DirectionalDerivative if steep => {
                 Some("max|g| is above tolerance_grad, so this may be no minimum: lower tolerance_change")
+            }
+            StopReason::RelativeLossTolerance if steep => {
+                Some("max|g| is above tolerance_grad, so this may be no minimum: lower tolerance_change_rel")
             }
             _ => None,
         }
@@ -206,7 +231,7 @@ impl StepReport {
         }
         if self.loss_increases > 0 {
             remarks.push(format!(
-                "the loss rose in {} of {} iterations without a line search: use strong_wolfe, or lower lr",
+                "the loss got worse in {} of {} iterations without a line search: use strong_wolfe, or lower lr",
                 self.loss_increases, self.iterations
             ));
         }
@@ -237,7 +262,11 @@ impl Display for StepReport {
         }
         if self.pairs_accepted + self.pairs_skipped + self.pairs_in_memory > 0 {
             let Self { pairs_accepted, pairs_skipped, pairs_in_memory, .. } = self;
-            write!(f, "\ncurvature pairs: {pairs_accepted} accepted, {pairs_skipped} skipped")?;
+            write!(f, "\ncurvature pairs: {pairs_accepted} accepted")?;
+            if self.pairs_damped > 0 {
+                write!(f, " ({} damped)", self.pairs_damped)?;
+            }
+            write!(f, ", {pairs_skipped} skipped")?;
             write!(f, ", {pairs_in_memory} in memory")?;
         }
         if let Some(advice) = self.advice() {

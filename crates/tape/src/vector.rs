@@ -12,6 +12,7 @@
 //! assert_eq!(vector::dot(&x, &y), 168.0);
 //! ```
 
+pub mod mixed;
 mod norm;
 mod update;
 

@@ -36,7 +36,8 @@ impl Loaded {
     }
 }
 
-pub(super) fn deep_copy(dict: &Dict) -> Dict {
+/// A copy whose tensors are copies too.
+pub(crate) fn deep_copy(dict: &Dict) -> Dict {
     dict.iter().map(|(key, value)| (key.clone(), value.deep_copy())).collect()
 }
 
@@ -77,10 +78,10 @@ fn pack_groups(base: &OptimizerBase) -> (HashMap<usize, usize>, Value) {
 }
 
 /// Loads a state dict, without hooks. Everything is checked before anything changes.
-pub(crate) fn unpack(optimizer: &dyn Optimizer, state_dict: &Value) -> Result<()> {
+pub(crate) fn unpack(optimizer: &dyn Optimizer, state_dict: Value) -> Result<()> {
     let base = optimizer.base();
     let _running = base.start("load_state_dict")?;
-    let mut loaded = check(optimizer, state_dict)?;
+    let mut loaded = check(optimizer, &optimizer.adapt_state_dict(state_dict))?;
     optimizer.load_state(&mut loaded)?;
     *lock(&base.extra) = loaded.extra;
     for (group, options) in base.groups.all().iter().zip(loaded.options) {

@@ -4,8 +4,9 @@
 //! changes `y`, `old_stps` the steps `s`.
 
 use super::memory::Memory;
+use super::metric::Metric;
 use super::scalar::Number;
-use crate::base::wrong_kind;
+use crate::base::{deep_copy, wrong_kind};
 use crate::{Error, Result};
 use checkpoint::{Dict, Value};
 use tape::{Float, Tensor};
@@ -27,13 +28,22 @@ pub(crate) struct State<T> {
     pub(crate) h_diag: Number<T>,
     pub(crate) prev_flat_grad: Vec<T>,
     pub(crate) prev_loss: f64,
+    /// The clipped gradient that `d` was made of; empty without clipping.
+    pub(super) prev_clipped: Vec<T>,
     /// torch's scratch of the two-loop recursion, as long as `history_size` was when it was made.
     pub(crate) al: Option<Vec<Option<T>>>,
     /// `al` was made after the other keys had been stored, so it comes last.
     pub(crate) al_last: bool,
+    /// The metric that memory and direction are in.
+    pub(super) metric: Metric,
     /// Keys of others beside ours, kept as they are.
     pub(crate) extra: Dict,
 }
+
+/// Our own keys beside torch's: the first where groups have different learning rates, the second where
+/// gradients are clipped.
+const SCALES: &str = "group_scales";
+const CLIPPED: &str = "prev_clipped_grad";
 
 /// Keys in the order in which torch stores them at the end of a step.
 const STORED: [&str; 8] = ["d", "t", "old_dirs", "old_stps", "ro", "H_diag", "prev_flat_grad", "prev_loss"];
@@ -53,10 +63,33 @@ impl<T: Float> State<T> {
             h_diag: Number::Int(1),
             prev_flat_grad: vec![T::ZERO; n],
             prev_loss: f64::NAN,
+            prev_clipped: Vec::new(),
             al: None,
             al_last: false,
+            metric: Metric::default(),
             extra: Dict::new(),
         }
+    }
+
+    /// A state for `n` elements in which nothing but the count of evaluations is remembered: the next
+    /// iteration is a first one.
+    pub(super) fn fresh<U: Float>(&self, n: usize) -> State<U> {
+        State { exists: self.exists, func_evals: self.func_evals, extra: self.extra.clone(), ..State::new(n) }
+    }
+
+    /// Goes over to another metric and returns whether the memory had to go for it. Scales that differ by
+    /// rounding only stay what they were.
+    pub(super) fn adopt(&mut self, metric: &mut Metric) -> bool {
+        if self.begun && self.metric.agrees_with(metric) {
+            metric.clone_from(&self.metric);
+            return false;
+        }
+        let forgets = self.begun;
+        if forgets {
+            *self = self.fresh(self.d.len());
+        }
+        self.metric.clone_from(metric);
+        forgets
     }
 
     /// The state under torch's keys, in torch's order.
@@ -74,9 +107,10 @@ impl<T: Float> State<T> {
         if self.begun {
             dict.insert("d", vector(&self.d));
             dict.insert("t", save_number(self.t));
-            dict.insert("old_dirs", self.memory.iter().map(|(_, y, _)| vector(y)).collect::<Value>());
-            dict.insert("old_stps", self.memory.iter().map(|(s, _, _)| vector(s)).collect::<Value>());
-            dict.insert("ro", self.memory.iter().map(|(_, _, rho)| scalar(rho)).collect::<Value>());
+            let (ss, ys): (Vec<_>, Vec<_>) = (0..self.memory.len()).map(|i| self.memory.tensors(i).into()).unzip();
+            dict.insert("old_dirs", ys);
+            dict.insert("old_stps", ss);
+            dict.insert("ro", self.memory.rhos().map(scalar).collect::<Value>());
             dict.insert("H_diag", save_number(self.h_diag));
             dict.insert("prev_flat_grad", vector(&self.prev_flat_grad));
             dict.insert("prev_loss", self.prev_loss);
@@ -86,13 +120,21 @@ impl<T: Float> State<T> {
         if self.al.is_some() && self.al_last {
             dict.insert("al", al());
         }
-        dict.extend(self.extra.clone());
+        if !self.metric.is_identity() {
+            dict.insert(SCALES, self.metric.scales().to_vec());
+        }
+        if !self.prev_clipped.is_empty() {
+            dict.insert(CLIPPED, vector(&self.prev_clipped));
+        }
+        dict.extend(deep_copy(&self.extra));
         dict
     }
 
-    /// Reads what [`save`](Self::save) or torch wrote, for `n` elements; tensors are converted to `T`.
-    pub(crate) fn load(saved: &Value, n: usize) -> Result<Self> {
+    /// Reads what [`save`](Self::save) or torch wrote, for `n` elements; tensors are converted to `T`, pairs to
+    /// `f32` if `narrow`.
+    pub(crate) fn load(saved: &Value, n: usize, narrow: bool) -> Result<Self> {
         let mut state = Self::new(n);
+        state.memory.set_narrow(narrow);
         let dict = saved.as_dict().ok_or(wrong_kind("a dict", saved))?;
         state.exists = true;
         state.func_evals = saved.get("func_evals").map_or(Ok(0), i64::try_from)?;
@@ -116,7 +158,14 @@ impl<T: Float> State<T> {
                 state.none_stored = d.is_some();
             }
         }
-        let own = |key: &str| STORED.contains(&key) || ["func_evals", "n_iter", "al"].contains(&key);
+        if let Some(scales) = saved.get(SCALES) {
+            let scales = scales.as_list().ok_or(wrong_kind("a list", scales))?;
+            state.metric = Metric::new(scales.iter().map(f64::try_from).collect::<checkpoint::Result<_>>()?);
+        }
+        if let Some(clipped) = saved.get(CLIPPED) {
+            state.prev_clipped = load_vector(CLIPPED, clipped, n)?;
+        }
+        let own = |key: &str| STORED.contains(&key) || ["func_evals", "n_iter", "al", SCALES, CLIPPED].contains(&key);
         state.extra =
             dict.iter().filter(|(k, _)| !k.as_str().is_some_and(own)).map(|(k, v)| (k.clone(), v.clone())).collect();
         Ok(state)
@@ -129,7 +178,7 @@ impl<T: Float> State<T> {
         self.t = load_number(saved.require("t")?)?;
         self.h_diag = load_number(saved.require("H_diag")?)?;
         self.prev_flat_grad = load_vector("prev_flat_grad", saved.require("prev_flat_grad")?, n)?;
-        self.prev_loss = f64::try_from(saved.require("prev_loss")?)?;
+        self.prev_loss = load_number::<f64>(saved.require("prev_loss")?)?.to_f64();
         let list = |key: &str| -> Result<&[Value]> {
             let items = saved.require(key)?;
             Ok(items.as_list().ok_or(wrong_kind("a list", items))?)

@@ -45,7 +45,7 @@ fn the_recursion_equals_the_dense_matrix_at_every_ring_position() {
             for _ in 0..3 * capacity + 2 {
                 let s = numbers.vector(n);
                 let y: Vec<f64> = s.iter().map(|s| s * (1.5 + numbers.next()) + 0.05 * numbers.next()).collect();
-                let candidate = memory.candidate(|to_s, to_y| {
+                let candidate = memory.candidate((&mut [], &mut []), |to_s, to_y| {
                     to_s.copy_from_slice(&s);
                     to_y.copy_from_slice(&y);
                 });
@@ -57,8 +57,9 @@ fn the_recursion_equals_the_dense_matrix_at_every_ring_position() {
                 kept.push((s, y));
                 kept.drain(..kept.len().saturating_sub(capacity));
                 assert_eq!(memory.len(), kept.len());
-                for ((s, y, _), (kept_s, kept_y)) in memory.iter().zip(&kept) {
-                    assert_eq!((s, y), (&kept_s[..], &kept_y[..]), "oldest first");
+                for (i, (kept_s, kept_y)) in kept.iter().enumerate() {
+                    let [s, y] = memory.tensors(i).map(|x| x.to_vec::<f64>());
+                    assert_eq!((&s, &y), (kept_s, kept_y), "oldest first");
                 }
                 let g = numbers.vector(n);
                 let (mut d, mut alphas) = (vec![0.0; n], vec![None; capacity]);
@@ -69,7 +70,7 @@ fn the_recursion_equals_the_dense_matrix_at_every_ring_position() {
                 }
             }
             // One buffer more than pairs, for the candidate.
-            assert!(memory.slots <= capacity + 1, "dropped buffers are used again");
+            assert!(memory.free.len() + memory.len() <= capacity + 1, "dropped buffers are used again");
         }
     }
 }
