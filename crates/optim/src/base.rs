@@ -12,7 +12,7 @@ pub use hooks::{
 };
 pub(crate) use hooks::{load_state_dict, state_dict, step};
 pub use packing::Loaded;
-pub(crate) use packing::{pack, unpack, wrong_kind};
+pub(crate) use packing::{deep_copy, pack, unpack, wrong_kind};
 pub(crate) use printing::formatted;
 
 use crate::{Error, IntoParams, Param, ParamGroup, Result};
@@ -242,9 +242,9 @@ fn each_once(tensor: &Tensor) -> Tensor {
 impl Clone for OptimizerBase {
     fn clone(&self) -> Self {
         let groups = self.groups.all().iter().map(ParamGroup::deep_copy).collect();
-        let base = Self::over(self.name, Groups::over(groups), &self.required, packing::deep_copy(&self.defaults));
+        let base = Self::over(self.name, Groups::over(groups), &self.required, deep_copy(&self.defaults));
         *lock(&base.warnings) = self.warnings();
-        *lock(&base.extra) = packing::deep_copy(&lock(&self.extra));
+        *lock(&base.extra) = deep_copy(&lock(&self.extra));
         base
     }
 }

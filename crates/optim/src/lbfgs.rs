@@ -23,7 +23,7 @@ pub use callback::Iteration;
 pub use grad_clip::GradClip;
 pub use weight_decay::WeightDecay;
 
-use crate::base::{Loaded, OptimizerBase, lock};
+use crate::base::{Loaded, OptimizerBase, deep_copy, lock};
 use crate::optimizer::{Closure, Optimizer};
 use crate::{BoxError, Error, IntoParams, ParamGroup, Result, StepReport};
 use callback::Callback;
@@ -161,7 +161,9 @@ impl Optimizer for Lbfgs {
     fn save_state(&self) -> Vec<(Tensor, Dict)> {
         let saved = self.problem().save();
         let first = self.base.params().into_iter().next().filter(|_| !saved.is_empty());
-        first.map(|first| (first, saved)).into_iter().chain(lock(&self.others).clone()).collect()
+        let others = lock(&self.others);
+        let copies = others.iter().map(|(param, state)| (param.clone(), deep_copy(state)));
+        first.map(|first| (first, saved)).into_iter().chain(copies).collect()
     }
 
     /// The vectors of the state are over all parameters. torch would convert them to the dtype of the first.

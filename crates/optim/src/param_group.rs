@@ -1,5 +1,6 @@
 //! A group of parameters with options of its own.
 
+use crate::base::deep_copy;
 use crate::{Error, IntoParams, Param, Result};
 use checkpoint::{Dict, Key, Value};
 use std::collections::HashSet;
@@ -150,7 +151,7 @@ impl ParamGroup {
 
     /// The same parameters with options of their own.
     pub(crate) fn deep_copy(&self) -> Self {
-        let options = self.lock().iter().map(|(key, value)| (key.clone(), value.deep_copy())).collect();
+        let options = deep_copy(&self.lock());
         let Group { params, naming, .. } = &*self.0;
         Self(Arc::new(Group { params: params.clone(), naming: naming.clone(), options: Mutex::new(options) }))
     }

@@ -158,6 +158,29 @@ fn two_optimizers_from_one_dict_go_their_own_ways() -> Outcome {
     })
 }
 
+/// Entries of the state that an optimizer does not know are saved as copies like those it knows.
+#[test]
+fn foreign_entries_are_copied_on_saving_too() -> Outcome {
+    for class in zoo::classes() {
+        let problem = Affine::new(52);
+        let optimizer = class.over(&problem.params())?;
+        problem.step(&*optimizer)?;
+        let mut saved = optimizer.state_dict();
+        for id in [0, 1] {
+            saved["state"][id]["mine"] = Tensor::from([1.0_f32]).into();
+        }
+        optimizer.load_state_dict(saved)?;
+        let before = optimizer.state_dict().deep_copy();
+        for state in optimizer.state_dict()["state"].iter() {
+            state["mine"].as_tensor().into_iter().for_each(no_longer);
+        }
+        assert_eq!(optimizer.state_dict(), before, "{}", class.name);
+        let kept = (0..2).all(|id| before["state"][id]["mine"].as_tensor().is_some());
+        assert!(kept, "{}", class.name);
+    }
+    Ok(())
+}
+
 /// torch replaces its dicts, so that whoever holds one holds an old one.
 #[test]
 fn handles_of_groups_stay_valid() -> Outcome {

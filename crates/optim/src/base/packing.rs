@@ -36,7 +36,8 @@ impl Loaded {
     }
 }
 
-pub(super) fn deep_copy(dict: &Dict) -> Dict {
+/// A copy whose tensors are copies too.
+pub(crate) fn deep_copy(dict: &Dict) -> Dict {
     dict.iter().map(|(key, value)| (key.clone(), value.deep_copy())).collect()
 }
 

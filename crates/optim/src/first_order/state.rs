@@ -1,6 +1,6 @@
 //! What an optimizer remembers of a parameter: a few numbers, and a few values per element.
 
-use crate::base::wrong_kind;
+use crate::base::{deep_copy, wrong_kind};
 use crate::{Error, Result};
 use checkpoint::{Dict, Value};
 use std::collections::HashMap;
@@ -105,7 +105,7 @@ pub(super) struct ParamState {
 
 impl Clone for ParamState {
     fn clone(&self) -> Self {
-        let extra = self.extra.iter().map(|(key, value)| (key.clone(), value.deep_copy())).collect();
+        let extra = deep_copy(&self.extra);
         Self { scalars: self.scalars.clone(), buffers: self.buffers.clone(), extra }
     }
 }
