@@ -8,7 +8,8 @@ mod printing;
 pub use groups::Groups;
 pub use hooks::{
     Hooks, OptimizerHook, StateDictHook, StepArgs, StepPostHook, StepPreHook, register_optimizer_step_post_hook,
-    register_optimizer_step_pre_hook,
+    register_optimizer_step_post_hook_on_all_threads, register_optimizer_step_pre_hook,
+    register_optimizer_step_pre_hook_on_all_threads,
 };
 pub(crate) use hooks::{load_state_dict, state_dict, step};
 pub use packing::Loaded;

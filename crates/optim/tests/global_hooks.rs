@@ -1,9 +1,13 @@
-//! Hooks around the steps of all optimizers of the process: one test, because they see every step.
+//! Hooks around the steps of all optimizers, of one thread or of all: one test, because the latter see every step.
 
 mod common;
 
 use common::Outcome;
-use optim::{BoxError, Lbfgs, Optimizer, Sgd, register_optimizer_step_post_hook, register_optimizer_step_pre_hook};
+use optim::{
+    BoxError, Lbfgs, Optimizer, Sgd, register_optimizer_step_post_hook,
+    register_optimizer_step_post_hook_on_all_threads, register_optimizer_step_pre_hook,
+    register_optimizer_step_pre_hook_on_all_threads,
+};
 use std::sync::{Arc, Mutex};
 use tape::Tensor;
 
@@ -83,7 +87,21 @@ fn hooks_of_all_optimizers_run_outside_of_an_optimizers_own() -> Outcome {
     assert_eq!(taken(), [own, own].concat());
     stepping.remove();
 
-    for handle in handles {
+    // Another thread's steps are seen by the hooks on all threads alone, which are the outermost.
+    let (pre, post) = (note("everywhere pre"), note("everywhere post"));
+    let everywhere = [
+        register_optimizer_step_pre_hook_on_all_threads(move |optimizer, _| {
+            pre(optimizer);
+            Ok(())
+        }),
+        register_optimizer_step_post_hook_on_all_threads(move |optimizer, _| post(optimizer)),
+    ];
+    std::thread::scope(|scope| scope.spawn(|| sgd.step()).join()).expect("no panic")?;
+    assert_eq!(taken(), ["everywhere pre SGD", "everywhere post SGD"]);
+    sgd.step()?;
+    assert_eq!(taken(), ["everywhere pre SGD", "pre SGD", "second pre SGD", "post SGD", "everywhere post SGD"]);
+
+    for handle in handles.iter().chain(&everywhere) {
         handle.remove();
         handle.remove();
     }
