@@ -35,7 +35,7 @@ pub type Closure<'a> = dyn FnMut() -> std::result::Result<Tensor, BoxError> + 'a
 ///
 /// # Hooks
 /// Functions may be called before and after a step ([`register_step_pre_hook`](Self::register_step_pre_hook),
-/// [`register_step_post_hook`](Self::register_step_post_hook), and for all optimizers of the process
+/// [`register_step_post_hook`](Self::register_step_post_hook), and for all optimizers that step on a thread
 /// [`register_optimizer_step_pre_hook`](crate::register_optimizer_step_pre_hook) and its counterpart), before
 /// and after a state dict is made, and before and after one is loaded. They get the optimizer and may call
 /// anything on it. A step runs the global hooks before it, then its own, then itself, its own hooks after it,

@@ -1,10 +1,12 @@
-//! Hooks around the steps of all optimizers of the process: one test, because they see every step.
+//! Hooks around the steps of all optimizers.
 
 mod common;
 
 use common::Outcome;
 use optim::{BoxError, Lbfgs, Optimizer, Sgd, register_optimizer_step_post_hook, register_optimizer_step_pre_hook};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use tape::Tensor;
 
 #[test]
@@ -89,5 +91,32 @@ fn hooks_of_all_optimizers_run_outside_of_an_optimizers_own() -> Outcome {
     }
     lbfgs.step(square)?;
     assert_eq!(taken(), ["own pre LBFGS", "own post LBFGS"]);
+    Ok(())
+}
+
+/// In torch there is one list for the whole process.
+#[test]
+fn hooks_of_all_optimizers_belong_to_their_thread() -> Outcome {
+    let steps = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&steps);
+    let handle = register_optimizer_step_pre_hook(move |_, _| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    });
+    let sgd = Arc::new(Sgd::builder([&Tensor::from([1.0])]).build()?);
+    sgd.step()?;
+    let elsewhere = Arc::clone(&sgd);
+    let left_behind = thread::spawn(move || -> Result<_, optim::Error> {
+        elsewhere.step()?;
+        Ok(register_optimizer_step_post_hook(|_, _| unreachable!("its thread has ended")))
+    });
+    let left_behind = left_behind.join().map_err(|_| BoxError::msg("the thread panicked"))??;
+    sgd.step()?;
+    assert_eq!(steps.load(Ordering::Relaxed), 2);
+    left_behind.remove();
+    // A handle works from anywhere.
+    thread::spawn(move || handle.remove()).join().map_err(|_| BoxError::msg("the thread panicked"))?;
+    sgd.step()?;
+    assert_eq!(steps.load(Ordering::Relaxed), 2);
     Ok(())
 }

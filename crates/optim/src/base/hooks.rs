@@ -4,7 +4,7 @@ use crate::{BoxError, Closure, Error, Optimizer, Result};
 use checkpoint::Value;
 use std::cell::RefCell;
 use std::fmt::{self, Debug, Formatter};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use tape::{HookList, RemovableHandle, Tensor};
 
 /// What a step was called with. Hooks before the step may change it; hooks after it see what the step saw.
@@ -93,10 +93,21 @@ pub struct Hooks {
     pub load_state_dict_post: Arc<HookList<OptimizerHook>>,
 }
 
-static GLOBAL_STEP_PRE: LazyLock<Arc<HookList<StepPreHook>>> = LazyLock::new(Arc::default);
-static GLOBAL_STEP_POST: LazyLock<Arc<HookList<StepPostHook>>> = LazyLock::new(Arc::default);
+/// The hooks of no optimizer in particular.
+#[derive(Default)]
+struct Common {
+    step_pre: Arc<HookList<StepPreHook>>,
+    step_post: Arc<HookList<StepPostHook>>,
+}
 
-/// Calls `hook` before every step of every optimizer of this process, before the optimizer's own hooks.
+thread_local! {
+    static COMMON: Common = Common::default();
+}
+
+/// Calls `hook` before every step that any optimizer makes on this thread, before the optimizer's own hooks.
+///
+/// Like the grad mode these hooks belong to a thread: programs and tests that run beside each other in one
+/// process do not see each other's. A worker that is to have them registers them itself.
 ///
 /// ```
 /// use optim::{Optimizer, Sgd, register_optimizer_step_pre_hook};
@@ -116,14 +127,15 @@ static GLOBAL_STEP_POST: LazyLock<Arc<HookList<StepPostHook>>> = LazyLock::new(A
 pub fn register_optimizer_step_pre_hook(
     hook: impl Fn(&dyn Optimizer, &mut StepArgs<'_>) -> std::result::Result<(), BoxError> + Send + Sync + 'static,
 ) -> RemovableHandle {
-    GLOBAL_STEP_PRE.push(Arc::new(hook))
+    COMMON.with(|common| common.step_pre.push(Arc::new(hook)))
 }
 
-/// Calls `hook` after every step of every optimizer of this process, after the optimizer's own hooks.
+/// Calls `hook` after every step that any optimizer makes on this thread and that succeeds, after the optimizer's
+/// own hooks. See [`register_optimizer_step_pre_hook`] for threads.
 pub fn register_optimizer_step_post_hook(
     hook: impl Fn(&dyn Optimizer, &mut StepArgs<'_>) + Send + Sync + 'static,
 ) -> RemovableHandle {
-    GLOBAL_STEP_POST.push(Arc::new(hook))
+    COMMON.with(|common| common.step_post.push(Arc::new(hook)))
 }
 
 /// What hooks are running for: inside of them the same call on the same optimizer runs no hooks, where torch
@@ -168,13 +180,15 @@ pub(crate) fn step(optimizer: &dyn Optimizer, closure: Option<&mut Closure<'_>>)
     let mut args = StepArgs::new(closure);
     {
         let Some(_nesting) = Nesting::enter(hooks, Call::Step) else { return body(optimizer, args.closure()) };
-        for hook in GLOBAL_STEP_PRE.snapshot().iter().chain(&hooks.step_pre.snapshot()) {
+        let common = COMMON.with(|common| common.step_pre.snapshot());
+        for hook in common.iter().chain(&hooks.step_pre.snapshot()) {
             hook(optimizer, &mut args).map_err(|error| Error::Hook(error.into_inner()))?;
         }
     }
     let loss = body(optimizer, args.closure())?;
     let Some(_nesting) = Nesting::enter(hooks, Call::Step) else { return Ok(loss) };
-    for hook in hooks.step_post.snapshot().iter().chain(&GLOBAL_STEP_POST.snapshot()) {
+    let common = COMMON.with(|common| common.step_post.snapshot());
+    for hook in hooks.step_post.snapshot().iter().chain(&common) {
         hook(optimizer, &mut args);
     }
     Ok(loss)
