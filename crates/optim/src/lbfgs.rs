@@ -44,7 +44,7 @@ use tape::{DType, Tensor};
 ///
 /// ```
 /// use optim::{Lbfgs, LineSearch, Optimizer, StopReason};
-/// use tape::Tensor;
+/// use tape::{DType, Tensor};
 /// let p = Tensor::from([2.0, 3.0]).requires_grad_(true);
 /// let optimizer = Lbfgs::builder([&p]).max_iter(50).line_search_fn(LineSearch::StrongWolfe).build()?;
 /// let first_loss = optimizer.step(|| {
