@@ -31,7 +31,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// parameter.
 ///
 /// An optimizer of your own holds one of these and hands it out through [`Optimizer::base`]; the trait then
-/// has everything but the step. [`Display`] prints it as torch prints an optimizer.
+/// has everything but the step. Its [`Display`](std::fmt::Display) prints as torch prints an optimizer.
 ///
 /// A clone is over the same parameters, with groups of its own that begin with the same options, and without
 /// hooks, as a copy of an optimizer is in torch.
