@@ -16,6 +16,7 @@ pub use packing::Loaded;
 pub(crate) use packing::{deep_copy, pack, unpack, wrong_kind};
 pub(crate) use printing::formatted;
 
+use crate::lr_scheduler::LrScheduler;
 use crate::{Error, IntoParams, Param, ParamGroup, Result};
 use checkpoint::{Dict, Value};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,6 +50,8 @@ pub struct OptimizerBase {
     warnings: Mutex<Vec<String>>,
     /// Entries of torch's `optimizer.state` whose keys are no parameters.
     extra: Mutex<Dict>,
+    /// The scheduler that alone is to set the learning rate.
+    scheduler: Mutex<Option<Arc<dyn LrScheduler>>>,
 }
 
 /// torch's warning of a parameter that a group has twice.
@@ -130,6 +133,7 @@ impl OptimizerBase {
             running: AtomicBool::new(false),
             warnings: Mutex::default(),
             extra: Mutex::default(),
+            scheduler: Mutex::default(),
         }
     }
 
@@ -157,6 +161,11 @@ impl OptimizerBase {
     /// What torch would have warned of.
     pub fn warnings(&self) -> Vec<String> {
         lock(&self.warnings).clone()
+    }
+
+    /// See [`Optimizer::lr_scheduler`](crate::Optimizer::lr_scheduler).
+    pub(crate) fn scheduler(&self) -> MutexGuard<'_, Option<Arc<dyn LrScheduler>>> {
+        lock(&self.scheduler)
     }
 
     /// Sets an entry of the state that belongs to no parameter: torch's `optimizer.state["name"] = value`. Such

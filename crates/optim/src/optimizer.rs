@@ -1,6 +1,7 @@
 //! The trait that all optimizers share.
 
 use crate::base::{self, Loaded, OptimizerBase, StepArgs};
+use crate::lr_scheduler::{self, LrScheduler};
 use crate::{BoxError, Error, ParamGroup, Result};
 use checkpoint::{Dict, Value};
 use std::sync::Arc;
@@ -169,13 +170,68 @@ pub trait Optimizer: AsOptimizer + Send + Sync {
     /// Sets the learning rate of every group: Paddle's `set_lr`. The next step uses it.
     ///
     /// # Errors
-    /// [`Error::InvalidLearningRate`] if it is negative or NaN; nothing has been changed then.
+    /// [`Error::InvalidLearningRate`] if it is negative or NaN; [`Error::LrSchedulerInUse`] after
+    /// [`set_lr_scheduler`](Self::set_lr_scheduler). Nothing has been changed then.
     fn set_lr(&self, lr: f64) -> Result<()> {
+        if self.base().scheduler().is_some() {
+            return Err(Error::LrSchedulerInUse);
+        }
         if lr.is_nan() || lr < 0.0 {
             return Err(Error::InvalidLearningRate(Value::from(lr).to_string()));
         }
         self.base().groups().all().iter().for_each(|group| group.set_lr(lr));
         Ok(())
+    }
+
+    /// Gives the learning rate into the hands of a scheduler built over this optimizer, in place of another if
+    /// there is one: Paddle's `set_lr_scheduler`. [`set_lr`](Self::set_lr) is refused from then on.
+    ///
+    /// torch's schedulers work without this. It is for programs that reach the scheduler through the optimizer.
+    ///
+    /// ```
+    /// use optim::lr_scheduler::{LrScheduler, StepLr};
+    /// use optim::{Lbfgs, Optimizer};
+    /// let p = tape::Tensor::from([1.0]).requires_grad_(true);
+    /// let lbfgs = Lbfgs::builder([&p]).lr(0.5).build()?;
+    /// lbfgs.set_lr_scheduler(StepLr::builder(&lbfgs, 2).gamma(0.1).build()?)?;
+    /// let scheduler = lbfgs.lr_scheduler().expect("just set");
+    /// let rates: Vec<f64> = (0..4)
+    ///     .map(|_| {
+    ///         let lr = lbfgs.get_lr();
+    ///         scheduler.step();
+    ///         lr
+    ///     })
+    ///     .collect();
+    /// assert_eq!(rates, [0.5, 0.5, 0.05, 0.05]);
+    /// # Ok::<(), optim::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::LrSchedulerOfAnother`] if the scheduler was built over another optimizer.
+    fn set_lr_scheduler(&self, scheduler: impl LrScheduler + 'static) -> Result<()>
+    where
+        Self: Sized,
+    {
+        if !lr_scheduler::is_over(&scheduler, self.base().groups()) {
+            return Err(Error::LrSchedulerOfAnother);
+        }
+        *self.base().scheduler() = Some(Arc::new(scheduler));
+        Ok(())
+    }
+
+    /// The scheduler that [`set_lr_scheduler`](Self::set_lr_scheduler) was given.
+    fn lr_scheduler(&self) -> Option<Arc<dyn LrScheduler>> {
+        self.base().scheduler().clone()
+    }
+
+    /// Takes the learning rate out of the hands of the scheduler, and returns the scheduler. The groups forget
+    /// their `initial_lr`: a scheduler built next begins with the learning rate there is.
+    fn remove_lr_scheduler(&self) -> Option<Arc<dyn LrScheduler>> {
+        let removed = self.base().scheduler().take();
+        if removed.is_some() {
+            self.base().groups().all().iter().for_each(|group| drop(group.remove("initial_lr")));
+        }
+        removed
     }
 
     /// A snapshot of state and options under torch's keys. It shares no numbers with the optimizer, while

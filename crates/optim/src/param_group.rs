@@ -123,6 +123,11 @@ impl ParamGroup {
         self.lock().insert(name, value);
     }
 
+    /// Removes an option and returns it. One that the optimizer needs is then an error of its next step.
+    pub fn remove(&self, name: &str) -> Option<Value> {
+        self.lock().remove(name)
+    }
+
     /// The names of all options, in torch's order.
     pub fn keys(&self) -> Vec<String> {
         self.lock().keys().filter_map(Key::as_str).map(str::to_owned).collect()

@@ -8,8 +8,10 @@
 mod common;
 
 use common::{Outcome, counters};
+use optim::lr_scheduler::{LrScheduler, MultiStepLr, StepLr};
 use optim::{BoxError, Error, Lbfgs, LineSearch, Optimizer, ParamGroup, StopReason};
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 use tape::random::Generator;
 use tape::{DType, Tensor};
 
@@ -221,5 +223,34 @@ fn test_lr_and_clear_grad() -> Outcome {
     assert!(w.grad().expect("set to zero").same(&gradient) && gradient.item() == 0.0);
     opt.clear_grad(false);
     assert!(w.grad().is_none());
+    Ok(())
+}
+
+#[test]
+fn set_lr_scheduler_puts_one_scheduler_in_the_place_of_another() -> Outcome {
+    let p = Tensor::from([1.0]).requires_grad_(true);
+    let opt = Lbfgs::builder([&p]).lr(0.5).build()?;
+    opt.set_lr_scheduler(MultiStepLr::builder(&opt, [2, 4, 6]).gamma(0.8).build()?)?;
+    assert_eq!(opt.get_lr(), 0.5);
+    let scheduler = opt.lr_scheduler().expect("just set");
+    for lr in [0.5, 0.4, 0.4, 0.5 * 0.8 * 0.8] {
+        scheduler.step();
+        assert!((opt.get_lr() - lr).abs() < 1e-15);
+    }
+    let refused = opt.set_lr(0.1).unwrap_err().to_string();
+    assert!(refused.starts_with("optimizer's learning rate can't be LRScheduler when invoke this API"), "{refused}");
+
+    opt.remove_lr_scheduler();
+    opt.set_lr(0.1)?;
+    let second = Arc::new(StepLr::builder(&opt, 5).gamma(0.6).build()?);
+    opt.set_lr_scheduler(Arc::clone(&second))?;
+    assert_eq!(opt.get_lr(), 0.1);
+    (0..5).for_each(|_| second.step());
+    assert!((opt.get_lr() - 0.06).abs() < 1e-15);
+
+    let other = Lbfgs::builder([&p]).build()?;
+    let refused = other.set_lr_scheduler(second).unwrap_err();
+    assert!(refused.to_string().contains("built over another optimizer"), "{refused}");
+    assert!(opt.clone().lr_scheduler().is_none(), "it sets the original's learning rates");
     Ok(())
 }
