@@ -49,6 +49,7 @@
 
 mod base;
 mod box_error;
+pub mod diagnosis;
 mod error;
 mod flat;
 mod lbfgs;
