@@ -94,6 +94,7 @@
 
 mod base;
 mod box_error;
+pub mod diagnosis;
 mod error;
 mod first_order;
 mod flat;
