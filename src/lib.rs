@@ -11,16 +11,20 @@ pub mod guide {
     //!
     //! 1. [`porting`]: a torch script, line by line, and a table of spellings.
     //! 2. [`closures`]: what `step` asks of its closure, and what it promises in return.
-    //! 3. [`modes`]: leaves, `no_grad`, `detach`, gradients of gradients, in-place changes.
-    //! 4. [`errors`]: what panics, what returns `Err`, and what is left behind.
-    //! 5. [`gradients`]: checking your own gradients, by property; derivatives written by hand.
-    //! 6. [`operations`]: every operation, by torch's name.
+    //! 3. [`optimizers`]: groups, hooks, state dicts, schedulers; what Paddle spells in another way.
+    //! 4. [`modes`]: leaves, `no_grad`, `detach`, gradients of gradients, in-place changes.
+    //! 5. [`errors`]: what panics, what returns `Err`, and what is left behind.
+    //! 6. [`gradients`]: checking your own gradients, by property; derivatives written by hand.
+    //! 7. [`operations`]: every operation, by torch's name.
 
     #[doc = include_str!("guide/porting.md")]
     pub mod porting {}
 
     #[doc = include_str!("guide/closures.md")]
     pub mod closures {}
+
+    #[doc = include_str!("guide/optimizers.md")]
+    pub mod optimizers {}
 
     #[doc = include_str!("guide/modes.md")]
     pub mod modes {}
@@ -45,8 +49,9 @@ pub mod prelude {
     pub use checkpoint::Value;
     pub use nn::{self, Module};
     pub use optim::{
-        BoxError, Lbfgs, LineSearch, Optimizer, ParamGroup, Sgd, StepReport, StopReason,
-        register_optimizer_step_post_hook, register_optimizer_step_pre_hook,
+        Adadelta, Adagrad, Adam, AdamW, Adamax, Asgd, BoxError, Lbfgs, LineSearch, NAdam, Optimizer, ParamGroup, RAdam,
+        RmsProp, Rprop, Sgd, StepReport, StopReason, lr_scheduler, register_optimizer_step_post_hook,
+        register_optimizer_step_pre_hook,
     };
     #[cfg(feature = "linalg")]
     pub use tape::linalg;

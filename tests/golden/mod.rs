@@ -3,11 +3,17 @@
 use serde_json::Value as Json;
 use wolfe::prelude::*;
 
-/// The JSON file `name` of `tests/golden`.
+/// The JSON file `name` of `tests/golden`, unpacked if it ends in `.gz`.
 pub fn load(name: &str) -> Json {
     let path = format!("{}/tests/golden/{name}", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
-    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{path}: {e}"))
+    let mut bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+    if name.ends_with(".gz") {
+        let mut unpacked = Vec::new();
+        std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&bytes[..]), &mut unpacked)
+            .unwrap_or_else(|e| panic!("{path}: {e}"));
+        bytes = unpacked;
+    }
+    serde_json::from_slice(&bytes).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
 /// The list `value[key]`; empty where the key is absent.

@@ -1,12 +1,12 @@
-//! What can go wrong when a module is loaded.
+//! What can go wrong with a module at run time.
 
 use std::fmt::Write;
 
-/// Result of loading a module.
+/// Result of what may fail with a module.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why a state dict could not be loaded into a module. Texts begin with torch's.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// Why a module could not be loaded, or its gradients not be clipped. Texts begin with torch's.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The value is no dict.
@@ -15,6 +15,39 @@ pub enum Error {
     /// The dict does not fit the module.
     #[error("{}", .0.text())]
     StateDict(StateDictError),
+    /// The norm of the gradients is infinite or NaN.
+    #[error(
+        "The total norm of order {norm_type:?} for gradients from `parameters` is non-finite, so it cannot be clipped. \
+         To disable this error and scale the gradients by the non-finite norm anyway, set `error_if_nonfinite=False` \
+         (here: NormOptions::new().error_if_nonfinite(false); no gradient was changed)"
+    )]
+    NonFiniteNorm {
+        /// The order of the norm.
+        norm_type: f64,
+    },
+    /// A vector has fewer elements than the parameters.
+    #[error(
+        "shape '{shape:?}' is invalid for input of size {left}: the vector has {vector} elements, the parameters have \
+         {parameters}; nothing was written"
+    )]
+    VectorTooShort {
+        /// The first parameter that does not fit.
+        shape: Vec<usize>,
+        /// How many elements were left for it.
+        left: usize,
+        /// The elements of the vector.
+        vector: usize,
+        /// The elements of all parameters.
+        parameters: usize,
+    },
+    /// A vector has more elements than the parameters.
+    #[error("the vector has {vector} elements, but the parameters have {parameters}; nothing was written")]
+    VectorTooLong {
+        /// The elements of the vector.
+        vector: usize,
+        /// The elements of all parameters.
+        parameters: usize,
+    },
 }
 
 /// How a state dict and a module differ.

@@ -75,6 +75,7 @@
 //! - [`functional`]: losses, activations and all that layers compute as functions
 //! - [`loss`]: losses with options
 //! - [`init`]: how initial weights are drawn
+//! - [`utils`]: clipping gradients, parameters as one vector
 //! - [`distributions`]: log-densities and draws that gradients pass through
 //!
 //! Layers are made in the dtype of [`tape::get_default_dtype`] where none is given.
@@ -99,6 +100,7 @@ mod normalization;
 mod pool;
 mod reshape;
 mod sequential;
+pub mod utils;
 
 pub use activation::{
     ELU, GELU, Hardsigmoid, Hardswish, Hardtanh, LeakyReLU, LogSigmoid, LogSoftmax, Mish, PReLU, PReLUBuilder, ReLU,

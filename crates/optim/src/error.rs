@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 /// Result of an optimizer's operations.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why an optimizer could not be built, loaded or stepped.
+/// Why an optimizer or a scheduler could not be built, loaded or stepped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -65,6 +65,30 @@ pub enum Error {
     /// The weight decay is negative or NaN.
     #[error("Invalid weight_decay value: {0}")]
     InvalidWeightDecay(String),
+    /// Another option is out of its range.
+    #[error("Invalid {name} value: {value}")]
+    InvalidOption {
+        /// torch's word for the option.
+        name: &'static str,
+        /// Its value.
+        value: String,
+    },
+    /// A decay rate is not in [0, 1).
+    #[error("Invalid beta parameter at index {index}: {value}")]
+    InvalidBeta {
+        /// Which of the two.
+        index: usize,
+        /// Its value.
+        value: String,
+    },
+    /// The factors of Rprop are not on their sides of 1.
+    #[error("Invalid eta values: {minus}, {plus}")]
+    InvalidEtas {
+        /// Should lie in (0, 1).
+        minus: String,
+        /// Should be more than 1.
+        plus: String,
+    },
     /// Nesterov momentum was asked for without momentum, or with dampening.
     #[error("Nesterov momentum requires a momentum and zero dampening")]
     NesterovNeedsMomentum,
@@ -86,6 +110,17 @@ pub enum Error {
         wanted: &'static str,
         /// What is there.
         found: String,
+    },
+    /// The state of a parameter lacks what a step needs.
+    #[error(
+        "'{key}' is missing from the state of a parameter, which has other entries or had to be made with the \
+         optimizer: {optimizer} makes its state once, so build it with the option and all parameters it is to have"
+    )]
+    MissingState {
+        /// torch's name of the optimizer.
+        optimizer: &'static str,
+        /// The missing entry.
+        key: &'static str,
     },
     /// A line search that does not exist.
     #[error("only 'strong_wolfe' is supported; line_search_fn is '{0}'")]
@@ -147,6 +182,122 @@ pub enum Error {
         pairs: usize,
         /// Length of `al`.
         places: usize,
+    },
+    /// An option of a learning-rate scheduler is out of its range.
+    #[error("{0}")]
+    InvalidScheduler(String),
+    /// A scheduler was to go on from an epoch, but the groups do not say what they began with.
+    #[error(
+        "param 'initial_lr' is not specified in param_groups[{group}] when resuming an optimizer; load the \
+         optimizer's state dict first"
+    )]
+    NoInitialLr {
+        /// Position of the group.
+        group: usize,
+    },
+    /// There is another number of functions than of groups.
+    #[error("Expected {expected} lr_lambdas, but got {found}")]
+    LambdaCount {
+        /// Groups of the optimizer.
+        expected: usize,
+        /// Functions that were given.
+        found: usize,
+    },
+    /// There is another number of values than of groups.
+    #[error(
+        "{name} must have the same length as optimizer.param_groups. {name} has {values} values, param_groups \
+         has {groups}."
+    )]
+    ValuesPerGroup {
+        /// Name of the option.
+        name: &'static str,
+        /// Values that were given.
+        values: usize,
+        /// Groups of the optimizer.
+        groups: usize,
+    },
+    /// The momentum is to change with the learning rate, but the optimizer has none.
+    #[error(
+        "optimizer must support momentum or beta1 with `cycle_momentum` option enabled; use \
+         cycle_momentum(false)"
+    )]
+    NoMomentum,
+    /// A learning rate has no value.
+    #[error("{0}: the learning rate of this epoch has no value")]
+    Arithmetic(&'static str),
+    /// A cycle was stepped on after its end.
+    #[error("Tried to step {step} times. The specified number of total steps is {total_steps}")]
+    CycleIsOver {
+        /// The step that was tried.
+        step: i64,
+        /// The steps there are.
+        total_steps: i64,
+    },
+    /// A sequence of schedulers is empty.
+    #[error("SequentialLR expects at least one scheduler, but got no scheduler.")]
+    NoSchedulers,
+    /// A chain of schedulers is empty.
+    #[error("ChainedScheduler expects at least one scheduler to be chained, but got no scheduler.")]
+    NoSchedulersToChain,
+    /// A scheduler that needs a metric cannot be stepped by another one.
+    #[error(
+        "{class} does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to be specified \
+         when calling `step`, but got one at index {index} in the given schedulers sequence."
+    )]
+    PlateauInComposition {
+        /// The composition.
+        class: &'static str,
+        /// Position of the scheduler.
+        index: usize,
+    },
+    /// A scheduler belongs to another optimizer.
+    #[error(
+        "{class} expects all schedulers to belong to the same optimizer, but got scheduler {scheduler} at index \
+         {index} has another {theirs}, which is different from {own}."
+    )]
+    OtherOptimizer {
+        /// The composition.
+        class: &'static str,
+        /// The scheduler.
+        scheduler: &'static str,
+        /// Position of the scheduler.
+        index: usize,
+        /// Class of its optimizer.
+        theirs: &'static str,
+        /// Class of the composition's optimizer.
+        own: &'static str,
+    },
+    /// There is not one milestone between each two schedulers.
+    #[error(
+        "Sequential Schedulers expects number of schedulers provided to be one more than the number of milestone \
+         points, but got number of schedulers {schedulers} and the number of milestones to be equal to {milestones}"
+    )]
+    MilestoneCount {
+        /// Schedulers that were given.
+        schedulers: usize,
+        /// Milestones that were given.
+        milestones: usize,
+    },
+    /// A composition cannot go to an epoch.
+    #[error("{class}.step() takes 1 positional argument but 2 were given: a composition cannot go to an epoch")]
+    NoEpochArgument {
+        /// The composition.
+        class: &'static str,
+    },
+    /// A step of `ReduceLROnPlateau` without a metric.
+    #[error("ReduceLROnPlateau.step() missing 1 required positional argument: 'metrics'; call step(metric)")]
+    MetricRequired,
+    /// A group was added after a lowest learning rate had been given for each.
+    #[error(
+        "The number of param groups in the `optimizer` ({now}) differs from when `ReduceLROnPlateau` was \
+         initialized ({then}), usually due to a new param group being added to the optimizer. Please modify the \
+         `min_lrs` field to match the length of the `optimizer` param groups."
+    )]
+    MinLrCount {
+        /// Groups the scheduler was built for.
+        then: usize,
+        /// Groups there are.
+        now: usize,
     },
     /// A state dict has another number of groups.
     #[error("loaded state dict has a different number of parameter groups: {saved}, the optimizer has {own}")]

@@ -50,13 +50,14 @@
 mod base;
 mod box_error;
 mod error;
+mod first_order;
 mod flat;
 mod lbfgs;
+pub mod lr_scheduler;
 mod optimizer;
 mod param_group;
 mod params;
 mod report;
-mod sgd;
 
 pub use base::{
     Groups, Hooks, Loaded, OptimizerBase, OptimizerHook, StateDictHook, StepArgs, StepPostHook, StepPreHook,
@@ -64,9 +65,13 @@ pub use base::{
 };
 pub use box_error::BoxError;
 pub use error::{Error, Result};
+pub use first_order::{
+    Adadelta, AdadeltaBuilder, Adagrad, AdagradBuilder, Adam, AdamBuilder, AdamW, AdamWBuilder, Adamax, AdamaxBuilder,
+    Asgd, AsgdBuilder, NAdam, NAdamBuilder, RAdam, RAdamBuilder, RmsProp, RmsPropBuilder, Rprop, RpropBuilder, Sgd,
+    SgdBuilder,
+};
 pub use lbfgs::{GradClip, Iteration, Lbfgs, LbfgsBuilder, LineSearch, WeightDecay};
 pub use optimizer::{AsOptimizer, Closure, Optimizer, evaluate};
 pub use param_group::ParamGroup;
 pub use params::{IntoParams, Param};
 pub use report::{Compared, StepReport, StopReason};
-pub use sgd::{Sgd, SgdBuilder};

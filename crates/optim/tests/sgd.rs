@@ -158,7 +158,7 @@ fn options_that_cannot_work_are_refused() {
     let p = Tensor::from([1.0]);
     let refused = [
         (Sgd::builder([&p]).momentum(-0.5), "Invalid momentum value: -0.5"),
-        (Sgd::builder([&p]).weight_decay(f64::NAN), "Invalid weight_decay value: nan"),
+        (Sgd::builder([&p]).weight_decay(-1e-9), "Invalid weight_decay value: -1e-09"),
         (Sgd::builder([&p]).nesterov(true), "Nesterov momentum requires a momentum and zero dampening"),
         (
             Sgd::builder([&p]).momentum(0.9).dampening(0.1).nesterov(true),
@@ -168,4 +168,5 @@ fn options_that_cannot_work_are_refused() {
     for (builder, text) in refused {
         assert_eq!(builder.build().unwrap_err().to_string(), text);
     }
+    assert!(Sgd::builder([&p]).lr(f64::NAN).momentum(f64::NAN).weight_decay(f64::NAN).build().is_ok(), "as in torch");
 }

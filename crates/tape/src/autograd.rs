@@ -14,11 +14,13 @@ mod hooks;
 mod leaf;
 mod mode;
 mod node;
+mod watch;
 
 pub use checkpoint::checkpoint;
 pub use function::{Context, Function, MultiFunction};
 pub use gradient::{BackwardOptions, Grad, GradAllowUnused, Tensors, grad};
 pub use mode::{EnableGradGuard, NoGradGuard, enable_grad, is_grad_enabled, no_grad, set_grad_enabled};
+pub use watch::watch_leaves;
 
 pub(crate) use leaf::Leaf;
 pub(crate) use node::{

@@ -233,6 +233,8 @@ pub trait Float:
     fn abs(self) -> Self;
     /// Square root, correctly rounded.
     fn sqrt(self) -> Self;
+    /// `self` to the power of `exponent`, by the system's mathematical library.
+    fn powf(self, exponent: Self) -> Self;
     /// Whether the value is NaN.
     fn is_nan(self) -> bool;
     /// Whether the value is neither infinite nor NaN.
@@ -256,6 +258,10 @@ macro_rules! float {
             #[inline(always)]
             fn sqrt(self) -> Self {
                 <$type>::sqrt(self)
+            }
+            #[inline(always)]
+            fn powf(self, exponent: Self) -> Self {
+                <$type>::powf(self, exponent)
             }
             #[inline(always)]
             fn is_nan(self) -> bool {

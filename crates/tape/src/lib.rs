@@ -76,7 +76,7 @@ mod tensor;
 
 pub use autograd::{
     BackwardOptions, Context, EnableGradGuard, Function, Grad, GradAllowUnused, MultiFunction, NoGradGuard, Tensors,
-    checkpoint, enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled,
+    checkpoint, enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled, watch_leaves,
 };
 pub use buffer::empty_cache;
 pub use dtype::{DType, Element, Float, Scalar, get_default_dtype, set_default_dtype};

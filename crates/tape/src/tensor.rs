@@ -1,5 +1,6 @@
 //! The tensor handle: shape, memory, and its place in the graph.
 
+mod clip;
 mod create;
 mod format;
 mod operators;

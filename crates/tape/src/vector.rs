@@ -13,9 +13,16 @@
 //! ```
 
 pub mod mixed;
+mod norm;
+mod update;
+
+pub use update::{ElementUpdate, update};
 
 use crate::Float;
 use crate::kernel::simd::{Kernel, dispatch};
+
+pub use norm::norm;
+pub(crate) use norm::norm_one_by_one;
 
 /// Elements of one leaf of a reduction tree: long enough to hide the fold of the lanes at its end, short
 /// enough that a lane of `f32` adds up only 128 terms before the tree takes over (error of order log n).

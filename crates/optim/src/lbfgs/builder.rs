@@ -315,5 +315,12 @@ pub(crate) fn check_lr(lr: &Value) -> Result<()> {
         Value::Tensor(lr) => lr.item(),
         plain => plain.as_float().unwrap_or(f64::NAN),
     };
-    if number >= 0.0 { Ok(()) } else { Err(Error::InvalidLearningRate(lr.to_string())) }
+    if number >= 0.0 {
+        return Ok(());
+    }
+    // Python formats a tensor without dimensions as the number it holds.
+    Err(Error::InvalidLearningRate(match lr {
+        Value::Tensor(lr) if lr.sizes().is_empty() => Value::from(number).to_string(),
+        other => other.to_string(),
+    }))
 }

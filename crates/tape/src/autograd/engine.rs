@@ -367,6 +367,7 @@ impl Pass {
             for (leaf, grad) in &mut finished {
                 let grad = grad.take().expect("each gradient is accumulated once");
                 leaf.leaf_state().accumulate(leaf, grad, create_graph);
+                super::watch::note(leaf);
             }
             for (leaf, _) in finished {
                 leaf.leaf_state().afterwards.show(&leaf);

@@ -3,10 +3,10 @@
 //! The function of an element is a type, not a closure: its `apply` is `#[inline(always)]`, so that the
 //! loop around it vectorises at every instruction set.
 
-use super::Strided;
 use super::parallel::for_chunks;
 use super::rows::Rows;
 use super::simd::{Kernel, dispatch};
+use super::{Strided, StridedMut};
 use crate::Element;
 
 /// Elements that one thread works through at a time when a large operation is split. Fixed, although
@@ -87,6 +87,20 @@ pub(crate) fn unary_in_place<T: Element, F: Unary<T>>(x: &mut [T], f: F) {
     } else {
         for_chunks(x, CHUNK, &|_, x| dispatch(Loop(x, f)));
     }
+}
+
+/// `x[i] = f(x[i])` in any layout, row by row.
+pub(crate) fn unary_in_place_strided<T: Element, F: Unary<T>>(x: StridedMut<'_, T>, f: F) {
+    let rows = Rows::new(x.shape, [x.strides]);
+    let [stride] = rows.strides;
+    rows.for_each(|[start]| {
+        if stride == 1 {
+            return unary_in_place(&mut x.data[start..start + rows.len], f);
+        }
+        for x in x.data[start..].iter_mut().step_by(stride).take(rows.len) {
+            *x = f.apply(*x);
+        }
+    });
 }
 
 /// `out[i] = f(a[i], b[i])` for slices of one length.

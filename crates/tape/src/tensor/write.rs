@@ -3,10 +3,11 @@
 use crate::autograd::{Edge, is_grad_enabled, no_grad, saves};
 use crate::dtype::{dispatch, dispatch_float, dispatch_number};
 use crate::kernel::parallel::Locked;
-use crate::kernel::{copy, map};
+use crate::kernel::{Strided, copy, map};
 use crate::ops::arithmetic::f;
 use crate::storage::build;
-use crate::{Element, Scalar, Tensor};
+use crate::vector::{self, ElementUpdate};
+use crate::{Element, Float, Scalar, Tensor};
 
 impl Tensor {
     /// Overwrites all elements, given in row-major order, without recording anything: the way an
@@ -55,10 +56,86 @@ impl Tensor {
             let alpha = S::from_f64(alpha);
             match copy::same_type::<T, S>(direction) {
                 Some(direction) if self.is_contiguous() => {
-                    crate::vector::axpy(alpha, direction, &mut target.data[..direction.len()]);
+                    vector::axpy(alpha, direction, &mut target.data[..direction.len()]);
                 }
                 _ => copy::update(direction, target, |d: T, p: S| alpha.mul_add(d.cast::<S>(), p)),
             }
+        });
+    }
+
+    /// Applies an optimizer's `rule` to every element, its gradient and its state, in one pass and without
+    /// recording anything: [`vector::update`] on a tensor's memory.
+    ///
+    /// The state is in row-major order. The gradient may be of any layout; a dense one is read where it is.
+    ///
+    /// ```
+    /// # use tape::Tensor;
+    /// # use tape::vector::ElementUpdate;
+    /// #[derive(Clone, Copy)]
+    /// struct Descend(f32);
+    /// impl ElementUpdate<f32, 0> for Descend {
+    ///     #[inline(always)]
+    ///     fn apply(&self, p: f32, g: f32, _: [f32; 0]) -> (f32, [f32; 0]) {
+    ///         ((-self.0).mul_add(g, p), [])
+    ///     }
+    /// }
+    /// let w = Tensor::from([1.0f32, 2.0]).requires_grad_(true);
+    /// (&w * &w).sum().backward()?;
+    /// w.update_with(&w.grad().expect("backward was called"), [], Descend(0.25));
+    /// assert_eq!(w.to_vec::<f32>(), [0.5, 1.0]);
+    /// # Ok::<(), tape::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If `T` is not the dtype of both tensors, their shapes differ, a slice of state does not have as many
+    /// elements, or several indices of the tensor reach one element.
+    #[track_caller]
+    pub fn update_with<T: Float, const N: usize>(
+        &self,
+        gradient: &Tensor,
+        state: [&mut [T]; N],
+        rule: impl ElementUpdate<T, N>,
+    ) {
+        for values in &state {
+            self.check_slice("update_with", values.len());
+        }
+        let mut state = Some(state);
+        self.with_dense::<T>(gradient, &mut |param, gradient| {
+            if let Some(state) = state.take() {
+                vector::update(param, gradient, state, rule);
+            }
+        });
+    }
+
+    /// Calls `change` with the elements in row-major order and those of `gradient`. Memory that is dense is
+    /// handed out as it is.
+    #[track_caller]
+    fn with_dense<T: Float>(&self, gradient: &Tensor, change: &mut dyn FnMut(&mut [T], &[T])) {
+        if [self.dtype(), gradient.dtype()] != [T::DTYPE; 2] || self.sizes() != gradient.sizes() {
+            panic!(
+                "update_with: a parameter of shape {:?} and dtype {} cannot be updated as {} with a gradient of shape \
+                 {:?} and dtype {}; give one of the same shape and dtype",
+                self.sizes(),
+                self.dtype(),
+                T::DTYPE,
+                gradient.sizes(),
+                gradient.dtype()
+            );
+        }
+        no_grad(|| self.check_in_place("update_with"));
+        if gradient.shares_storage(self) {
+            return self.with_dense(&no_grad(|| gradient.detach().copy()), change);
+        }
+        let gradient = gradient.dense();
+        self.write_with::<T, T>(&gradient, |target, gradient| {
+            let gradient = &gradient.data[..self.numel()];
+            if self.is_contiguous() {
+                return change(&mut target.data[..gradient.len()], gradient);
+            }
+            let mut dense = vec![T::ZERO; gradient.len()];
+            copy::to_dense(Strided { data: target.data, shape: target.shape, strides: target.strides }, &mut dense);
+            change(&mut dense, gradient);
+            copy::cast_from_dense(&dense, target);
         });
     }
 
@@ -113,9 +190,9 @@ impl Tensor {
         self.fill_(0)
     }
 
-    /// Refuses an in-place change that would break the graph, with torch's texts.
+    /// Refuses to write to a tensor that reaches one element through several indices.
     #[track_caller]
-    pub(crate) fn check_in_place(&self, op: &str) {
+    pub(crate) fn check_distinct(&self, op: &str) {
         let layout = self.layout();
         if self.repeats_elements() {
             panic!(
@@ -124,6 +201,12 @@ impl Tensor {
                 layout.shape, layout.strides
             );
         }
+    }
+
+    /// Refuses an in-place change that would break the graph, with torch's texts.
+    #[track_caller]
+    pub(crate) fn check_in_place(&self, op: &str) {
+        self.check_distinct(op);
         if !is_grad_enabled() {
             return;
         }
