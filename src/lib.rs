@@ -49,9 +49,9 @@ pub mod prelude {
     pub use checkpoint::Value;
     pub use nn::{self, Module};
     pub use optim::{
-        Adadelta, Adagrad, Adam, AdamW, Adamax, Asgd, BoxError, Lbfgs, LineSearch, NAdam, Optimizer, ParamGroup, RAdam,
-        RmsProp, Rprop, Sgd, StepReport, StopReason, lr_scheduler, register_optimizer_step_post_hook,
-        register_optimizer_step_pre_hook,
+        Adadelta, Adagrad, Adam, AdamW, Adamax, Asgd, BoxError, GradClip, Lbfgs, LineSearch, NAdam, NonFinite,
+        Optimizer, ParamGroup, RAdam, RmsProp, Rprop, Sgd, StepReport, StopReason, WeightDecay, lr_scheduler,
+        register_optimizer_step_post_hook, register_optimizer_step_pre_hook,
     };
     #[cfg(feature = "linalg")]
     pub use tape::linalg;

@@ -11,8 +11,10 @@ use wolfe::prelude::*;
 
 /// An optimizer with one parameter a group; nothing if there is no such class here.
 pub fn optimizer(class: &str, lrs: &[f64], options: &[Json]) -> Option<Box<dyn Optimizer>> {
-    let groups: Vec<ParamGroup> =
-        lrs.iter().map(|&lr| ParamGroup::new([Tensor::zeros([2], DType::F32).requires_grad_(true)]).with("lr", lr)).collect();
+    let groups: Vec<ParamGroup> = lrs
+        .iter()
+        .map(|&lr| ParamGroup::new([Tensor::zeros([2], DType::F32).requires_grad_(true)]).with("lr", lr))
+        .collect();
     Some(match class {
         "SGD" => {
             let mut builder = Sgd::builder(groups);
@@ -31,7 +33,8 @@ pub fn optimizer(class: &str, lrs: &[f64], options: &[Json]) -> Option<Box<dyn O
 pub fn case_optimizer(spec: &Json) -> Box<dyn Optimizer> {
     let lrs: Vec<f64> = spec["lrs"].as_array().expect("a list").iter().map(number).collect();
     let class = text(&spec["class"]);
-    optimizer(class, &lrs, spec["options"].as_array().expect("a list")).unwrap_or_else(|| panic!("no optimizer {class}"))
+    optimizer(class, &lrs, spec["options"].as_array().expect("a list"))
+        .unwrap_or_else(|| panic!("no optimizer {class}"))
 }
 
 fn pairs(options: &[Json]) -> impl Iterator<Item = (&str, &Json)> {

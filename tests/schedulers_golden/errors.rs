@@ -117,8 +117,12 @@ fn without_repr(expected: &str) -> String {
 pub fn judge(row: &Json, texts: &Json) -> Judged {
     let (class, case) = (text(&row["scheduler"]), text(&row["case"]));
     let outcome = match case {
-        "optimizer_is_a_number" | "optimizer_is_none" | "number_for_a_function" | "number_in_a_list"
-        | "not_a_scheduler" | "step_with_none" => return Impossible(TYPES),
+        "optimizer_is_a_number"
+        | "optimizer_is_none"
+        | "number_for_a_function"
+        | "number_in_a_list"
+        | "not_a_scheduler"
+        | "step_with_none" => return Impossible(TYPES),
         "optimizer_step_overridden" => return Impossible(OVERRIDDEN),
         "get_lr_by_the_user" => return Impossible(GET_LR),
         "options" => {

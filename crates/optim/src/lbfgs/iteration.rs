@@ -36,14 +36,36 @@ impl<T: Float> Step<'_, '_, T> {
         let gradient = &self.buffers.gradients[self.accepted];
         state.t = Number::Int(0);
         state.prev_loss = loss;
-        let t = if state.n_iter == 1 {
-            let shrunk = Number::Tensor(T::ONE / vector::sum_abs(gradient));
-            Number::Float(1.0).python_min(shrunk) * self.options.lr
-        } else {
-            self.options.lr
-        };
+        let t = if state.n_iter == 1 { self.first_trial(gradient) } else { self.options.lr };
         let slope = vector::dot(gradient, &state.d);
         Ok(Start { t, slope, direction_max: vector::max_abs(&state.d) })
+    }
+
+    /// The step length of an iteration that follows the gradient itself.
+    fn first_trial(&self, gradient: &[T]) -> Number<T> {
+        let shrunk = Number::Tensor(T::ONE / vector::sum_abs(gradient));
+        Number::Float(1.0).python_min(shrunk) * self.options.lr
+    }
+
+    /// Whether the direction leads nowhere and there is another one. Never where torch's behaviour is wanted.
+    pub(super) fn is_no_descent(&self, start: &Start<T>) -> bool {
+        let slope = start.slope.to_f64();
+        let senseless = self.recovers() && !slope.is_finite();
+        let uphill = self.options.additions.guarded && slope >= 0.0;
+        (senseless || uphill) && lock(&self.engine.state).n_iter > 1
+    }
+
+    /// Clears the memory and follows the gradient, as in a first iteration.
+    pub(super) fn restart(&mut self) -> Start<T> {
+        let gradient = &self.buffers.gradients[self.accepted];
+        let mut guard = lock(&self.engine.state);
+        let state = &mut *guard;
+        state.memory.clear();
+        state.h_diag = Number::Int(1);
+        vector::neg(gradient, &mut state.d);
+        self.report.resets += 1;
+        let slope = vector::dot(gradient, &state.d);
+        Start { t: self.first_trial(gradient), slope, direction_max: vector::max_abs(&state.d) }
     }
 
     /// Stores the pair that the last move gave, if it is fit, and computes the direction.
@@ -122,10 +144,7 @@ mod tests {
     fn damping_is_the_procedure_with_the_dense_matrix() {
         let h = [[2.0, 0.3], [0.3, 0.5]];
         let determinant = h[0][0] * h[1][1] - h[0][1] * h[1][0];
-        let b = [
-            [h[1][1] / determinant, -h[0][1] / determinant],
-            [-h[1][0] / determinant, h[0][0] / determinant],
-        ];
+        let b = [[h[1][1] / determinant, -h[0][1] / determinant], [-h[1][0] / determinant, h[0][0] / determinant]];
         let times = |m: &[[f64; 2]; 2], x: &[f64; 2]| [0, 1].map(|i| m[i][0] * x[0] + m[i][1] * x[1]);
         let g = [1.0, -0.7];
         let d = times(&h, &g).map(|x| -x);

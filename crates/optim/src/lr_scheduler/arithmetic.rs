@@ -50,7 +50,8 @@ mod tests {
 
     #[test]
     fn floor_division_rounds_down() {
-        for (a, b, quotient) in [(7, 2, 3.0), (-7, 2, -4.0), (7, -2, -4.0), (-7, -2, 3.0), (-6, 2, -3.0), (0, -5, 0.0)] {
+        for (a, b, quotient) in [(7, 2, 3.0), (-7, 2, -4.0), (7, -2, -4.0), (-7, -2, 3.0), (-6, 2, -3.0), (0, -5, 0.0)]
+        {
             assert_eq!(floor_divide(a, b).unwrap(), quotient, "{a} // {b}");
         }
         assert_eq!(floor_divide(i64::MIN, -1).unwrap(), 2_f64.powi(63));

@@ -46,10 +46,7 @@ impl ChainedScheduler {
     /// # Errors
     /// If there is none, one is a [`ReduceLrOnPlateau`](super::ReduceLrOnPlateau), or one has another
     /// optimizer.
-    pub fn with_optimizer<O: Optimizer + ?Sized>(
-        optimizer: &O,
-        schedulers: Vec<Box<dyn LrScheduler>>,
-    ) -> Result<Self> {
+    pub fn with_optimizer<O: Optimizer + ?Sized>(optimizer: &O, schedulers: Vec<Box<dyn LrScheduler>>) -> Result<Self> {
         Self::build(Some(Target::of(optimizer)), schedulers)
     }
 

@@ -309,11 +309,8 @@ impl Formula for Cyclic {
         let cycles = divide(now.last_epoch as f64, self.total_size)?;
         let cycle = (1.0 + cycles).floor();
         let x = 1.0 + cycles - cycle;
-        let slope = if x <= self.step_ratio {
-            divide(x, self.step_ratio)?
-        } else {
-            divide(x - 1.0, self.step_ratio - 1.0)?
-        };
+        let slope =
+            if x <= self.step_ratio { divide(x, self.step_ratio)? } else { divide(x - 1.0, self.step_ratio - 1.0)? };
         let scale = self.scale(match self.scale_mode {
             ScaleMode::Cycle => cycle as i64,
             ScaleMode::Iterations => now.last_epoch,

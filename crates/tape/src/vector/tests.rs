@@ -10,7 +10,8 @@ pub(super) fn noisy<T: Float>(len: usize, seed: u64) -> Vec<T> {
         .collect()
 }
 
-pub(super) const LENGTHS: [usize; 17] = [0, 1, 2, 3, 4, 7, 8, 9, 63, 64, 65, 100, 1025, LEAF, LEAF + 1, 100_003, 300_007];
+pub(super) const LENGTHS: [usize; 17] =
+    [0, 1, 2, 3, 4, 7, 8, 9, 63, 64, 65, 100, 1025, LEAF, LEAF + 1, 100_003, 300_007];
 
 #[test]
 fn tiny_dots_round_every_product_and_add_from_left_to_right() {
