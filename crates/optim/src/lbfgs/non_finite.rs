@@ -33,11 +33,12 @@ pub enum NonFinite {
     /// The step ends with [`Error::NonFinite`](crate::Error::NonFinite), and the parameters are at the last
     /// accepted point.
     Stop,
-    /// The trial counts as one that went too far: a line search tries a quarter of the way to it, a fixed
-    /// step is made a quarter as long, at most `max_ls` times. Where that leads nowhere the memory is cleared and the gradient itself is followed,
-    /// once; then the step ends with [`StopReason::NonFinite`](crate::StopReason::NonFinite) at the last
-    /// accepted point. Without a line search the last iteration is evaluated too, one evaluation more than in
-    /// torch, so that no step ends where nobody looked.
+    /// The trial counts as one that went too far: a line search tries a quarter of the way to it, a fixed step
+    /// is made a quarter as long, at most `max_ls` times. Where that leads nowhere the memory is cleared and
+    /// the gradient itself is followed, once; then the step ends with
+    /// [`StopReason::NonFinite`](crate::StopReason::NonFinite) at the last accepted point. Without a line search
+    /// the last iteration is evaluated too, one evaluation more than in torch, so that no step ends where
+    /// nobody looked.
     Recover,
 }
 
