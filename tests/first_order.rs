@@ -241,8 +241,10 @@ fn check_groups(faults: &mut Faults, case: &Json, found: &Value) {
     }
 }
 
+type Loss = Box<dyn Fn(&Tensor) -> Tensor>;
+
 /// The start of a problem, and its loss.
-fn problem(file: &Json, case: &Json) -> (Tensor, Box<dyn Fn(&Tensor) -> Tensor>) {
+fn problem(file: &Json, case: &Json) -> (Tensor, Loss) {
     let numbers_of = |key| {
         let values = floats(list(&file["problems"][text(&case["problem"])], key));
         numbers(&values, &[values.len()], dtype(&case["dtype"]))

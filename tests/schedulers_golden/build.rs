@@ -6,35 +6,44 @@ use serde_json::Value as Json;
 use std::sync::Mutex;
 use wolfe::checkpoint::Dict;
 use wolfe::optim::lr_scheduler::*;
-use wolfe::optim::{self, Closure, Loaded, Optimizer, OptimizerBase, ParamGroup};
+use wolfe::optim::{self, Optimizer, ParamGroup};
 use wolfe::prelude::*;
 
-/// An optimizer with one parameter a group; nothing if there is no such class here.
-pub fn optimizer(class: &str, lrs: &[f64], options: &[Json]) -> Option<Box<dyn Optimizer>> {
-    let groups: Vec<ParamGroup> = lrs
-        .iter()
-        .map(|&lr| ParamGroup::new([Tensor::zeros([2], DType::F32).requires_grad_(true)]).with("lr", lr))
-        .collect();
-    Some(match class {
+/// An optimizer with one parameter a group. Only SGD is given options in the files, and only a momentum.
+pub fn optimizer(class: &str, lrs: &[f64], options: &[Json]) -> Box<dyn Optimizer> {
+    let group = |&lr: &f64| ParamGroup::new([Tensor::zeros([2], DType::F32).requires_grad_(true)]).with("lr", lr);
+    let groups: Vec<ParamGroup> = lrs.iter().map(group).collect();
+    let built: optim::Result<Box<dyn Optimizer>> = match class {
         "SGD" => {
-            let mut builder = Sgd::builder(groups);
-            for (name, option) in pairs(options) {
+            let momentum = pairs(options).map(|(name, option)| {
                 assert_eq!(name, "momentum");
-                builder = builder.momentum(number(option));
-            }
-            Box::new(builder.build().expect("options are good"))
+                number(option)
+            });
+            Sgd::builder(groups).momentum(momentum.sum()).build().map(boxed)
         }
-        "LBFGS" => Box::new(Lbfgs::builder(groups).build().expect("options are good")),
-        "Adam" => Box::new(adam(groups)),
-        _ => return None,
-    })
+        "Adam" => Adam::builder(groups).build().map(boxed),
+        "AdamW" => AdamW::builder(groups).build().map(boxed),
+        "NAdam" => NAdam::builder(groups).build().map(boxed),
+        "RAdam" => RAdam::builder(groups).build().map(boxed),
+        "Adamax" => Adamax::builder(groups).build().map(boxed),
+        "Adagrad" => Adagrad::builder(groups).build().map(boxed),
+        "Adadelta" => Adadelta::builder(groups).build().map(boxed),
+        "RMSprop" => RmsProp::builder(groups).build().map(boxed),
+        "Rprop" => Rprop::builder(groups).build().map(boxed),
+        "ASGD" => Asgd::builder(groups).build().map(boxed),
+        "LBFGS" => Lbfgs::builder(groups).build().map(boxed),
+        other => panic!("no optimizer {other}"),
+    };
+    built.unwrap_or_else(|e| panic!("{class}: {e}"))
+}
+
+fn boxed<O: Optimizer + 'static>(optimizer: O) -> Box<dyn Optimizer> {
+    Box::new(optimizer)
 }
 
 pub fn case_optimizer(spec: &Json) -> Box<dyn Optimizer> {
     let lrs: Vec<f64> = spec["lrs"].as_array().expect("a list").iter().map(number).collect();
-    let class = text(&spec["class"]);
-    optimizer(class, &lrs, spec["options"].as_array().expect("a list"))
-        .unwrap_or_else(|| panic!("no optimizer {class}"))
+    optimizer(text(&spec["class"]), &lrs, spec["options"].as_array().expect("a list"))
 }
 
 fn pairs(options: &[Json]) -> impl Iterator<Item = (&str, &Json)> {
@@ -100,17 +109,17 @@ struct Object {
 
 impl LrLambda for Object {
     fn factor(&self, epoch: i64) -> f64 {
-        formula(&self.name, self.constants.lock().unwrap()[0], epoch as f64)
+        formula(&self.name, self.constants.lock().expect("no test panics meanwhile")[0], epoch as f64)
     }
 
     fn state_dict(&self) -> Value {
-        let constants = self.constants.lock().unwrap().clone();
+        let constants = self.constants.lock().expect("no test panics meanwhile").clone();
         Dict::from_iter([("name", Value::from(self.name.as_str())), ("constants", constants.into())]).into()
     }
 
     fn load_state_dict(&self, saved: &Value) -> optim::Result<()> {
         assert_eq!(saved["name"].as_str(), Some(self.name.as_str()));
-        *self.constants.lock().unwrap() = vec![f64::try_from(&saved["constants"][0])?];
+        *self.constants.lock().expect("no test panics meanwhile") = vec![f64::try_from(&saved["constants"][0])?];
         Ok(())
     }
 }
@@ -286,42 +295,4 @@ pub fn edit(group: &ParamGroup, changes: &Json) {
     for (name, option) in pairs(changes.as_array().expect("a list of pairs")) {
         group.set(name, value(option));
     }
-}
-
-/// An optimizer with the options of torch's Adam and no step.
-struct Adam(OptimizerBase);
-
-impl Optimizer for Adam {
-    fn base(&self) -> &OptimizerBase {
-        &self.0
-    }
-
-    fn step_body(&self, _: Option<&mut Closure<'_>>) -> optim::Result<Option<Tensor>> {
-        Ok(None)
-    }
-
-    fn save_state(&self) -> Vec<(Tensor, Dict)> {
-        Vec::new()
-    }
-
-    fn load_state(&self, _: &mut Loaded) -> optim::Result<()> {
-        Ok(())
-    }
-}
-
-fn adam(groups: Vec<ParamGroup>) -> Adam {
-    let defaults = Dict::from_iter([
-        ("lr", Value::from(1e-3)),
-        ("betas", vec![0.9, 0.999].into()),
-        ("eps", 1e-8.into()),
-        ("weight_decay", 0.into()),
-        ("amsgrad", false.into()),
-        ("maximize", false.into()),
-        ("foreach", Value::None),
-        ("capturable", false.into()),
-        ("differentiable", false.into()),
-        ("fused", Value::None),
-        ("decoupled_weight_decay", false.into()),
-    ]);
-    Adam(OptimizerBase::new("Adam", groups, defaults).expect("options are good"))
 }

@@ -57,7 +57,7 @@ fn closed_forms() {
 
 #[test]
 fn compositions() {
-    section("compositions", 28, 16, 0);
+    section("compositions", 28, 15, 0);
 }
 
 #[test]

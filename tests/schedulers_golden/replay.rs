@@ -139,7 +139,9 @@ impl<'a> Run<'a> {
             self.optimizer_step();
         }
         let active: Vec<usize> = match case["active"].as_array() {
-            Some(active) => active[round].as_array().unwrap().iter().map(|i| integer(i) as usize).collect(),
+            Some(active) => {
+                active[round].as_array().expect("a list of indices").iter().map(|i| integer(i) as usize).collect()
+            }
             None => (0..self.schedulers.len()).collect(),
         };
         let fails = self.row["fails"]["round"].as_u64() == Some(round as u64 + 1);
@@ -214,10 +216,10 @@ impl<'a> Run<'a> {
         }
         if let Some(momenta) = self.row["momentum"].as_array() {
             let momentum = |group: &optim::ParamGroup| match group.get("betas") {
-                Some(betas) => betas[0].as_float().unwrap(),
-                None => group.get("momentum").and_then(|m| m.as_float()).unwrap(),
+                Some(betas) => betas[0].as_float(),
+                None => group.get("momentum").and_then(|m| m.as_float()),
             };
-            let found: Vec<f64> = groups.iter().map(momentum).collect();
+            let found: Vec<f64> = groups.iter().map(|group| momentum(group).expect("a momentum")).collect();
             assert!(same_list(&found, &momenta[index]), "{place}: momenta {found:?} instead of {:?}", momenta[index]);
         }
     }
@@ -232,7 +234,8 @@ impl<'a> Run<'a> {
     /// All options of all groups in order.
     fn check_groups(&self) {
         for (group, expected) in self.optimizer.param_groups().iter().zip(list(self.row, "groups")) {
-            let found = group.keys().iter().map(|key| (key.as_str(), group.get(key).unwrap())).collect::<Dict>();
+            let keys = group.keys();
+            let found: Dict = keys.iter().filter_map(|key| Some((key.as_str(), group.get(key)?))).collect();
             assert_same(&found.into(), &dict(expected).into(), &self.place());
         }
     }

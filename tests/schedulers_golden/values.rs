@@ -34,7 +34,7 @@ pub fn value(json: &Json) -> Value {
         Json::Array(items) => items.iter().map(value).collect(),
         Json::Object(entry) => match entry.iter().next().map(|(kind, inner)| (kind.as_str(), inner)) {
             Some(("str" | "function", name)) => text(name).into(),
-            Some(("tuple", items)) => value(items),
+            Some(("tuple", items)) => Value::Tuple(items.as_array().expect("a list").iter().map(value).collect()),
             Some(("map" | "counter", pairs)) => dict(pairs).into(),
             other => panic!("no such kind of value: {other:?}"),
         },
@@ -59,10 +59,11 @@ pub fn dict(pairs: &Json) -> Dict {
 pub fn assert_same(found: &Value, expected: &Value, place: &str) {
     match (found, expected) {
         (Value::Float(_) | Value::Int(_), Value::Float(_) | Value::Int(_)) => {
-            let (found, expected) = (found.as_float().unwrap(), expected.as_float().unwrap());
+            let float = |value: &Value| value.as_float().unwrap_or_else(|| panic!("{value} is a number"));
+            let (found, expected) = (float(found), float(expected));
             assert!(same(found, expected), "{place}: {found} instead of {expected}");
         }
-        (Value::List(found), Value::List(expected)) => {
+        (Value::List(found), Value::List(expected)) | (Value::Tuple(found), Value::Tuple(expected)) => {
             assert_eq!(found.len(), expected.len(), "{place}");
             for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
                 assert_same(found, expected, &format!("{place}[{i}]"));

@@ -306,7 +306,7 @@ pub enum Error {
     #[error(
         "The number of param groups in the `optimizer` ({now}) differs from when `ReduceLROnPlateau` was \
          initialized ({then}), usually due to a new param group being added to the optimizer. Please modify the \
-         `min_lrs` field to match the length of the `optimizer` param groups."
+         `min_lrs` field to match the length of the `optimizer` param groups. (That is what set_min_lrs is for.)"
     )]
     MinLrCount {
         /// Groups the scheduler was built for.

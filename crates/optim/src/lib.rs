@@ -1,5 +1,5 @@
-//! Optimizers: an L-BFGS with torch's own trajectory that tells why it stopped, and the trait for optimizers
-//! at large.
+//! Optimizers: an L-BFGS with torch's own trajectory that tells why it stopped, torch's first-order optimizers to
+//! the last bit, and the trait they share.
 //!
 //! ```
 //! use optim::{Lbfgs, LineSearch, Optimizer};
@@ -32,7 +32,35 @@
 //! `param_groups` and `report` of the same optimizer; `step`, `load_state_dict` and `add_param_group` are
 //! refused with [`Error::StepIsRunning`].
 //!
-//! # What is exactly torch's
+//! # First-order optimizers
+//! They read the gradients that are there: `step()`, or `step_with(closure)`, which evaluates the closure once.
+//! With gradient `g` at step `t`, and `r(v) = sqrt(v) + eps`:
+//!
+//! | optimizer | a step, without weight decay | source |
+//! |---|---|---|
+//! | [`Sgd`] | `b = momentum b + (1 - dampening) g`, `p -= lr b` | Sutskever et al. 2013 |
+//! | [`Adam`] | `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`, `p -= lr m' / r(v')` with `m' = m / (1 - b1^t)`, `v' = v / (1 - b2^t)` | Kingma and Ba 2015; `amsgrad`: Reddi et al. 2018 |
+//! | [`AdamW`] | the same after `p *= 1 - lr weight_decay` | Loshchilov and Hutter 2019 |
+//! | [`NAdam`] | Adam's, with the momentum of the step to come | Dozat 2016 |
+//! | [`RAdam`] | Adam's, with `m'` alone until `v` is reliable | Liu et al. 2020 |
+//! | [`Adamax`] | `u = max(b2 u, abs(g) + eps)`, `p -= lr m' / u` | Kingma and Ba 2015 |
+//! | [`Adagrad`] | `s += g^2`, `p -= lr g / r(s)` | Duchi, Hazan and Singer 2011 |
+//! | [`Adadelta`] | `d = sqrt(u + eps) / sqrt(v + eps) g`, `u = rho u + (1 - rho) d^2`, `p -= lr d` | Zeiler 2012 |
+//! | [`RmsProp`] | `v = alpha v + (1 - alpha) g^2`, `p -= lr g / r(v)` | Hinton 2012; `centered`: Graves 2013 |
+//! | [`Rprop`] | `p -= sign(g) s`, with a step `s` per element | Riedmiller and Braun 1993 |
+//! | [`Asgd`] | `p -= e g` with falling `e`, and the mean of all `p` | Polyak and Juditsky 1992 |
+//!
+//! Parameters, states and groups have the bits of torch 2.8.0's default path on a CPU with fused multiply-add, save
+//! that square roots are correctly rounded (torch takes those of MKL, which are an ulp off for some arguments, for
+//! others on another processor). A step is one pass over each parameter, on several threads where it is long, and its bits do not
+//! depend on how many there are. A parameter without gradient is left alone and gets no state; a gradient of zeros
+//! is a step like any other. Options are read from the group at each step, so schedulers and edits take effect.
+//!
+//! `foreach`, `fused`, `capturable` and `differentiable` choose among torch's implementations. They stand in the
+//! groups with torch's defaults, are loaded and saved, and change nothing; builders do not have them. A state dict
+//! whose tensors do not have the shape of their parameters is refused, where torch fails at the next step.
+//!
+//! # What is exactly torch's in L-BFGS
 //! Iterations, evaluations, exits, the order of tests, number types and their rounding in `f32`, fused
 //! updates, the behaviour with NaN, `step` returning the *first* loss, history that outlives a step, keys and
 //! kinds of the state dict: those of torch 2.8.0 on a CPU. Dot products of four and more elements add up in
@@ -41,10 +69,27 @@
 //! Where torch raises inside a step, [`Lbfgs::step`] returns an error and the parameters are at the last
 //! accepted point. A state dict is a snapshot: torch's would go on changing with the optimizer.
 //!
-//! # What is more than torch's
+//! # What is more than torch's in L-BFGS
 //! [`Lbfgs::report`] names the test that ended the step and its two numbers, see [`StopReason`]; what cannot
 //! work (`history_size(0)`, a NaN learning rate) is refused when the optimizer is built; a state dict that
 //! does not fit is refused when it is loaded.
+//!
+//! [`LbfgsBuilder`] has options that torch lacks. Each is off by default, and then everything is torch's to
+//! the bit:
+//!
+//! | option | what it does |
+//! |---|---|
+//! | [`max_ls`](LbfgsBuilder::max_ls), [`c1`](LbfgsBuilder::c1), [`c2`](LbfgsBuilder::c2) | limits and conditions of the line search |
+//! | [`maximize`](LbfgsBuilder::maximize) | negates loss and gradient |
+//! | [`weight_decay`](LbfgsBuilder::weight_decay) | an L2 or L1 penalty, in loss and gradient alike |
+//! | [`grad_clip`](LbfgsBuilder::grad_clip) | Paddle's limits on the gradient that directions are made of |
+//! | [`parameter_groups`](LbfgsBuilder::parameter_groups) | several groups, as L-BFGS in scaled variables |
+//! | [`powell_damping`](LbfgsBuilder::powell_damping) | keeps pairs of negative curvature, damped |
+//! | [`tolerance_change_rel`](LbfgsBuilder::tolerance_change_rel) | a tolerance relative to the loss |
+//! | [`callback`](LbfgsBuilder::callback) | sees every accepted iterate and may end the step |
+//! | [`history_dtype`](LbfgsBuilder::history_dtype) | half the memory for the pairs of an `f64` problem |
+//!
+//! State dicts of Paddle's L-BFGS can be loaded too, see [`Lbfgs`].
 #![forbid(unsafe_code)]
 
 mod base;

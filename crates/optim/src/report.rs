@@ -61,7 +61,7 @@ pub struct StepReport {
     /// `max|g|` where the step began.
     pub initial_gradient_max: f64,
     /// `max|g|` where `final_loss` was measured, of the gradient that the method works with: with weight decay,
-    /// clipped, and scaled by the groups' learning rates, where these are on.
+    /// and scaled by the groups' learning rates, where these are on.
     pub gradient_max: f64,
     /// `|g|`, the Euclidean norm, where `gradient_max` was measured.
     pub gradient_norm: f64,

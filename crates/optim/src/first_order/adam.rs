@@ -177,7 +177,7 @@ fn step<T: Float>(options: &Options, mut state: Slots<'_, T>, param: &Tensor, gr
 
 /// The factor of decoupled weight decay; 1 changes nothing.
 pub(super) fn shrinkage(lr: Rate, weight_decay: f64, decoupled: bool) -> f64 {
-    if decoupled && weight_decay != 0.0 { lr.times(weight_decay).from_one().get() } else { 1.0 }
+    if decoupled && weight_decay != 0.0 { lr.times(weight_decay).complement().get() } else { 1.0 }
 }
 
 #[derive(Clone, Copy)]

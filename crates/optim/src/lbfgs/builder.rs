@@ -151,7 +151,8 @@ impl LbfgsBuilder {
     ///
     /// Loss and gradient both have it, so that the line search and the tests of convergence see one function;
     /// reports and callbacks show the loss with the penalty, `step` returns the closure's own. A group may
-    /// have a `weight_decay` of its own. With `maximize` it is subtracted from what is maximised.
+    /// have a `weight_decay` of its own. Parameters without gradient are constants and have no penalty. With
+    /// `maximize` it is subtracted from what is maximised.
     ///
     /// ```
     /// use optim::{GradClip, Lbfgs, LineSearch, WeightDecay};
@@ -167,12 +168,15 @@ impl LbfgsBuilder {
         self.set("weight_decay", decay.into())
     }
 
-    /// Limits the gradient of the loss (default none), before weight decay is added, as Paddle orders the
-    /// two. `.grad` of the parameters is not changed.
+    /// Limits the gradient of the loss that directions are made of (default none), before weight decay is
+    /// added, as Paddle orders the two: `d = -H (clip(g) + decay)`. `.grad` of the parameters is not changed.
     ///
-    /// A clipped gradient is not the gradient of the loss: a line search along it compares slopes and
-    /// decreases that do not belong together, and curvature pairs mix clipped and unclipped gradients. Use it
-    /// where steps explode, not where the last digits count.
+    /// A clipped gradient is not the gradient of the loss, so it is used for nothing else: curvature pairs,
+    /// the slopes of the line search and the tests of convergence have the gradient as it is. (With clipped
+    /// slopes a search interpolates a function that is not there and finds no point.) `GlobalNorm` shortens
+    /// directions; the others bend them, and one that no longer descends ends the step with
+    /// [`StopReason::DirectionalDerivative`](crate::StopReason::DirectionalDerivative). Clipping is for steps
+    /// that explode. The state then has `prev_clipped_grad` beside torch's keys.
     pub fn grad_clip(self, clip: GradClip) -> Self {
         self.set("grad_clip", clip)
     }

@@ -25,25 +25,24 @@ impl<T: Float> Step<'_, '_, T> {
         self.in_flight = true;
         state.n_iter += 1;
         if state.n_iter == 1 {
-            let gradient = &self.buffers.gradients[self.accepted];
-            vector::neg(gradient, &mut state.d);
             state.memory.clear();
             state.h_diag = Number::Int(1);
-            state.prev_flat_grad.copy_from_slice(gradient);
+            state.prev_flat_grad.copy_from_slice(&self.buffers.gradients[self.accepted]);
+            vector::neg(self.steering(), &mut state.d);
         } else {
             self.update(state)?;
         }
-        let gradient = &self.buffers.gradients[self.accepted];
+        state.prev_clipped.clone_from(&self.buffers.clipped[self.accepted]);
         state.t = Number::Int(0);
         state.prev_loss = loss;
-        let t = if state.n_iter == 1 { self.first_trial(gradient) } else { self.options.lr };
-        let slope = vector::dot(gradient, &state.d);
+        let t = if state.n_iter == 1 { self.first_trial() } else { self.options.lr };
+        let slope = vector::dot(&self.buffers.gradients[self.accepted], &state.d);
         Ok(Start { t, slope, direction_max: vector::max_abs(&state.d) })
     }
 
     /// The step length of an iteration that follows the gradient itself.
-    fn first_trial(&self, gradient: &[T]) -> Number<T> {
-        let shrunk = Number::Tensor(T::ONE / vector::sum_abs(gradient));
+    fn first_trial(&self) -> Number<T> {
+        let shrunk = Number::Tensor(T::ONE / vector::sum_abs(self.steering()));
         Number::Float(1.0).python_min(shrunk) * self.options.lr
     }
 
@@ -57,15 +56,19 @@ impl<T: Float> Step<'_, '_, T> {
 
     /// Clears the memory and follows the gradient, as in a first iteration.
     pub(super) fn restart(&mut self) -> Start<T> {
-        let gradient = &self.buffers.gradients[self.accepted];
-        let mut guard = lock(&self.engine.state);
-        let state = &mut *guard;
+        self.report.resets += 1;
+        let mut state = lock(&self.engine.state);
         state.memory.clear();
         state.h_diag = Number::Int(1);
-        vector::neg(gradient, &mut state.d);
-        self.report.resets += 1;
-        let slope = vector::dot(gradient, &state.d);
-        Start { t: self.first_trial(gradient), slope, direction_max: vector::max_abs(&state.d) }
+        vector::neg(self.steering(), &mut state.d);
+        let slope = vector::dot(&self.buffers.gradients[self.accepted], &state.d);
+        Start { t: self.first_trial(), slope, direction_max: vector::max_abs(&state.d) }
+    }
+
+    /// The gradient that the direction is made of: clipped, if clipping is on.
+    fn steering(&self) -> &[T] {
+        let clipped = &self.buffers.clipped[self.accepted];
+        if clipped.is_empty() { &self.buffers.gradients[self.accepted] } else { clipped }
     }
 
     /// Stores the pair that the last move gave, if it is fit, and computes the direction.
@@ -75,10 +78,11 @@ impl<T: Float> Step<'_, '_, T> {
         let t = state.t.round();
         let mut damped = false;
         let (d, previous) = (&state.d, &state.prev_flat_grad);
+        let steered = if state.prev_clipped.is_empty() { previous } else { &state.prev_clipped };
         let candidate = state.memory.candidate(scratch, |s, y| {
             vector::sub(gradient, previous, y);
             vector::scaled(t, d, s);
-            damped = self.options.additions.powell_damping && damp(t, previous, s, y);
+            damped = self.options.additions.powell_damping && damp(t, steered, s, y);
         });
         state.prev_flat_grad.copy_from_slice(gradient);
         if candidate.ys > T::from_f64(MIN_CURVATURE) {
@@ -106,7 +110,7 @@ impl<T: Float> Step<'_, '_, T> {
             state.t = Number::Int(0);
             return Err(Error::HistoryOutgrown { pairs, places });
         }
-        state.memory.direction(gradient, state.h_diag, alphas, &mut state.d);
+        state.memory.direction(self.steering(), state.h_diag, alphas, &mut state.d);
         Ok(())
     }
 }

@@ -61,8 +61,11 @@ impl<T: Float> Memory<T> {
         }
         let vectors = if narrow { Vectors::Narrow(Slabs::new(self.n)) } else { Vectors::Whole(Slabs::new(self.n)) };
         let mut converted = Self { n: self.n, vectors, free: Vec::new(), pairs: VecDeque::new() };
+        let (mut s, mut y) = (vec![T::ZERO; self.n], vec![T::ZERO; self.n]);
         for (i, pair) in self.pairs.iter().enumerate() {
-            let [s, y] = self.tensors(i).map(|tensor| tensor.to_vec::<T>());
+            let [from_s, from_y] = self.tensors(i);
+            from_s.read_into(&mut s);
+            from_y.read_into(&mut y);
             converted.restore(&s, &y, pair.rho);
         }
         *self = converted;

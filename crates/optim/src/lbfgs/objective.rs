@@ -22,8 +22,11 @@ pub(super) struct Objective {
 
 /// Where an evaluation leaves what it finds.
 pub(super) struct Output<'a, T> {
+    /// The objective's gradient.
     pub(super) gradient: &'a mut Vec<T>,
-    /// Positions of the parameters without gradient.
+    /// The same made of the clipped gradient of the loss; empty without clipping.
+    pub(super) clipped: &'a mut Vec<T>,
+    /// Positions of the parameters without gradient, in order.
     pub(super) missing: &'a mut Vec<usize>,
     /// Room for the parameters; filled where weight decay needs them.
     pub(super) parameters: &'a mut Vec<T>,
@@ -35,32 +38,45 @@ impl Objective {
         &self,
         closure: &mut Closure<'_>,
         flat: &Flat,
-        to: &mut Output<'_, T>,
+        to: Output<'_, T>,
     ) -> Result<(Tensor, f64)> {
         let (tensor, mut loss) = evaluate(closure)?;
-        flat.gather(to.gradient, to.missing);
+        let Output { gradient, clipped, missing, parameters } = to;
+        flat.gather(gradient, missing);
+        clipped.clear();
         if let Some(clip) = self.clip {
-            clip.apply(flat.ranges().map(|(range, _)| range), to.gradient);
+            clipped.extend_from_slice(gradient);
+            clip.apply(flat.ranges().map(|(range, _)| range), clipped);
         }
         if self.maximize {
             loss = -loss;
-            vector::scale(-T::ONE, to.gradient);
+            vector::scale(-T::ONE, gradient);
+            vector::scale(-T::ONE, clipped);
         }
         if !self.decay.is_empty() {
-            loss += self.add_penalties(flat, to);
+            parameters.resize(flat.numel(), T::ZERO);
+            flat.snapshot(parameters);
+            loss += self.add_penalties(flat, parameters, missing, gradient);
+            if !clipped.is_empty() {
+                self.add_penalties(flat, parameters, missing, clipped);
+            }
         }
-        self.metric.scale_gradient(flat, to.gradient);
+        self.metric.scale_gradient(flat, gradient);
+        if !clipped.is_empty() {
+            self.metric.scale_gradient(flat, clipped);
+        }
         Ok((tensor, loss))
     }
 
-    /// Adds the penalties' gradients and returns their sum.
-    fn add_penalties<T: Float>(&self, flat: &Flat, to: &mut Output<'_, T>) -> f64 {
-        to.parameters.resize(flat.numel(), T::ZERO);
-        flat.snapshot(to.parameters);
+    /// Adds the penalties' gradients and returns their sum. A parameter without gradient is a constant, and
+    /// has no penalty.
+    fn add_penalties<T: Float>(&self, flat: &Flat, parameters: &[T], missing: &[usize], gradient: &mut [T]) -> f64 {
         let mut penalty = 0.0;
-        for (range, group) in flat.ranges() {
-            if let Some(decay) = self.decay.get(group).copied().flatten() {
-                penalty += decay.add(&to.parameters[range.clone()], &mut to.gradient[range]);
+        for (i, (range, group)) in flat.ranges().enumerate() {
+            if let Some(decay) = self.decay[group]
+                && missing.binary_search(&i).is_err()
+            {
+                penalty += decay.add(&parameters[range.clone()], &mut gradient[range]);
             }
         }
         penalty

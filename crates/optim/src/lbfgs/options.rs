@@ -182,8 +182,12 @@ fn lr<T: Float>(dict: &Dict) -> Result<Number<T>> {
 }
 
 fn decay(dict: &Dict) -> Result<Option<WeightDecay>> {
-    let wanted = "a finite number that is not negative, or ('L1', such a number)";
-    Ok(read(dict, "weight_decay", wanted, WeightDecay::read)?.filter(|decay| !decay.is_zero()))
+    let wanted = "a number, or ('L1', a number)";
+    let decay = read(dict, "weight_decay", wanted, WeightDecay::read)?;
+    match decay {
+        Some(decay) if !decay.is_valid() => Err(Error::InvalidWeightDecay(decay.coefficient().to_string())),
+        decay => Ok(decay.filter(|decay| decay.coefficient() != 0.0)),
+    }
 }
 
 /// torch's constants, or the group's own. Both must be in `0 < c1 < c2 < 1`, or no point may satisfy the strong

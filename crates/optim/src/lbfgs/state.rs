@@ -28,6 +28,8 @@ pub(crate) struct State<T> {
     pub(crate) h_diag: Number<T>,
     pub(crate) prev_flat_grad: Vec<T>,
     pub(crate) prev_loss: f64,
+    /// The clipped gradient that `d` was made of; empty without clipping.
+    pub(super) prev_clipped: Vec<T>,
     /// torch's scratch of the two-loop recursion, as long as `history_size` was when it was made.
     pub(crate) al: Option<Vec<Option<T>>>,
     /// `al` was made after the other keys had been stored, so it comes last.
@@ -38,8 +40,10 @@ pub(crate) struct State<T> {
     pub(crate) extra: Dict,
 }
 
-/// Our own key beside torch's, there only where groups have different learning rates.
+/// Our own keys beside torch's: the first where groups have different learning rates, the second where
+/// gradients are clipped.
 const SCALES: &str = "group_scales";
+const CLIPPED: &str = "prev_clipped_grad";
 
 /// Keys in the order in which torch stores them at the end of a step.
 const STORED: [&str; 8] = ["d", "t", "old_dirs", "old_stps", "ro", "H_diag", "prev_flat_grad", "prev_loss"];
@@ -59,6 +63,7 @@ impl<T: Float> State<T> {
             h_diag: Number::Int(1),
             prev_flat_grad: vec![T::ZERO; n],
             prev_loss: f64::NAN,
+            prev_clipped: Vec::new(),
             al: None,
             al_last: false,
             metric: Metric::default(),
@@ -118,6 +123,9 @@ impl<T: Float> State<T> {
         if !self.metric.is_identity() {
             dict.insert(SCALES, self.metric.scales().to_vec());
         }
+        if !self.prev_clipped.is_empty() {
+            dict.insert(CLIPPED, vector(&self.prev_clipped));
+        }
         dict.extend(self.extra.clone());
         dict
     }
@@ -154,7 +162,10 @@ impl<T: Float> State<T> {
             let scales = scales.as_list().ok_or(wrong_kind("a list", scales))?;
             state.metric = Metric::new(scales.iter().map(f64::try_from).collect::<checkpoint::Result<_>>()?);
         }
-        let own = |key: &str| STORED.contains(&key) || ["func_evals", "n_iter", "al", SCALES].contains(&key);
+        if let Some(clipped) = saved.get(CLIPPED) {
+            state.prev_clipped = load_vector(CLIPPED, clipped, n)?;
+        }
+        let own = |key: &str| STORED.contains(&key) || ["func_evals", "n_iter", "al", SCALES, CLIPPED].contains(&key);
         state.extra =
             dict.iter().filter(|(k, _)| !k.as_str().is_some_and(own)).map(|(k, v)| (k.clone(), v.clone())).collect();
         Ok(state)

@@ -25,6 +25,8 @@ pub(super) struct Buffers<T> {
     pub(super) x: Vec<T>,
     /// Gradients: of the accepted point, and of the line search's trials.
     pub(super) gradients: [Vec<T>; SLOTS],
+    /// The same with the loss's gradient clipped; empty without clipping.
+    pub(super) clipped: [Vec<T>; SLOTS],
     /// Positions of the parameters that had no gradient at the last evaluation.
     pub(super) missing: Vec<usize>,
     /// The parameters where they were last evaluated; empty without weight decay.
@@ -38,6 +40,7 @@ impl<T> Default for Buffers<T> {
         Self {
             x: Vec::new(),
             gradients: [const { Vec::new() }; SLOTS],
+            clipped: [const { Vec::new() }; SLOTS],
             missing: Vec::new(),
             parameters: Vec::new(),
             best: Vec::new(),
@@ -228,10 +231,11 @@ impl<'a, 'c, T: Float> Step<'a, 'c, T> {
     /// Runs the closure and leaves the objective's gradient in one of the buffers; returns the closure's loss
     /// and the objective.
     pub(super) fn evaluate(&mut self, slot: usize) -> Result<(Tensor, f64)> {
-        let Buffers { gradients, missing, parameters, .. } = &mut self.buffers;
-        let mut output = Output { gradient: &mut gradients[slot], missing, parameters };
+        let Buffers { gradients, clipped, missing, parameters, .. } = &mut self.buffers;
+        let (gradient, clipped) = (&mut gradients[slot], &mut clipped[slot]);
+        let output = Output { gradient, clipped, missing, parameters };
         let (observer, flat, closure) = (&mut self.observer, self.flat, &mut *self.closure);
-        self.options.objective.evaluate(&mut || observer.call(flat, closure), flat, &mut output)
+        self.options.objective.evaluate(&mut || observer.call(flat, closure), flat, output)
     }
 
     /// The parameters stay where they were just evaluated, after a move by `t d` if there was one.

@@ -36,22 +36,24 @@ impl From<WeightDecay> for Value {
 }
 
 impl WeightDecay {
-    /// Reads what a group holds; `None` if it is no decay with a finite coefficient that is not negative.
+    /// Reads what a group holds; `None` if it is no decay.
     pub(super) fn read(value: &Value) -> Option<Self> {
-        let decay = match (value.as_float(), value.as_list()) {
-            (Some(l), _) => Self::L2(l),
-            (_, Some([kind, l])) if kind.as_str() == Some("L1") => Self::L1(l.as_float()?),
-            (_, Some([kind, l])) if kind.as_str() == Some("L2") => Self::L2(l.as_float()?),
-            _ => return None,
-        };
-        let (Self::L2(l) | Self::L1(l)) = decay;
-        (l >= 0.0 && l.is_finite()).then_some(decay)
+        match (value.as_float(), value.as_list()) {
+            (Some(l), _) => Some(Self::L2(l)),
+            (_, Some([kind, l])) if kind.as_str() == Some("L1") => Some(Self::L1(l.as_float()?)),
+            (_, Some([kind, l])) if kind.as_str() == Some("L2") => Some(Self::L2(l.as_float()?)),
+            _ => None,
+        }
     }
 
-    /// Whether it changes nothing.
-    pub(super) fn is_zero(self) -> bool {
+    pub(super) fn coefficient(self) -> f64 {
         let (Self::L2(l) | Self::L1(l)) = self;
-        l == 0.0
+        l
+    }
+
+    /// Whether it is finite and not negative.
+    pub(super) fn is_valid(self) -> bool {
+        self.coefficient() >= 0.0 && self.coefficient().is_finite()
     }
 
     /// Adds the penalty's gradient at `x` to `gradient` and returns the penalty.

@@ -134,14 +134,11 @@ pub(super) fn momentum_option(group: &ParamGroup, momentum: f64, use_beta1: bool
         return Ok(("momentum", momentum.into()));
     }
     let betas = group.get("betas").ok_or(Error::MissingOption("betas"))?;
-    let Value::List(mut betas) = betas else {
-        return Err(Error::WrongOption { name: "betas", wanted: "a list", found: betas.to_string() });
+    let Some((_, rest)) = betas.as_list().and_then(<[Value]>::split_first) else {
+        return Err(Error::WrongOption { name: "betas", wanted: "a tuple", found: betas.to_string() });
     };
-    match betas.first_mut() {
-        Some(first) => *first = momentum.into(),
-        None => betas.push(momentum.into()),
-    }
-    Ok(("betas", betas.into()))
+    let betas = [momentum.into()].into_iter().chain(rest.iter().cloned()).collect();
+    Ok(("betas", Value::Tuple(betas)))
 }
 
 /// What changes from step to step.

@@ -6,6 +6,7 @@ use checkpoint::{Dict, Value};
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use tape::{DType, Tensor};
 
 /// What a scheduler keeps of its optimizer.
 #[derive(Clone, Debug)]
@@ -138,14 +139,14 @@ impl Drop for Rollback<'_> {
 fn remember_group<'a>(group: ParamGroup) -> Deferred<'a> {
     let options = group.options();
     // A tensor is filled in place, so its handle alone would not bring the number back.
-    let filled = match options.get("lr") {
-        Some(Value::Tensor(lr)) => Some((lr.clone(), lr.detach().copy())),
+    let filled: Option<(Tensor, Vec<f64>)> = match options.get("lr") {
+        Some(Value::Tensor(lr)) => Some((lr.clone(), lr.detach().to_dtype(DType::F64).to_vec::<f64>())),
         _ => None,
     };
     Box::new(move || {
         group.replace_options(options);
         if let Some((lr, number)) = filled {
-            lr.write_from(&number.to_vec::<f64>());
+            lr.write_from(&number);
         }
     })
 }

@@ -177,6 +177,12 @@ impl ReduceLrOnPlateau {
             self.0.log.add(error.to_string());
         }
     }
+
+    /// Replaces the lowest learning rates, one for each group, as is necessary after a group was added where
+    /// they had been given for each: torch's attribute `min_lrs`.
+    pub fn set_min_lrs(&self, min_lrs: impl Into<Vec<f64>>) {
+        lock(&self.0.state).min_lrs = min_lrs.into();
+    }
 }
 
 impl ReduceLrOnPlateauBuilder {

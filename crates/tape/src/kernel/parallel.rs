@@ -115,8 +115,3 @@ pub(crate) fn for_chunks2<U: Send, V: Send>(outs: (&mut [U], &mut [V]), chunk: u
         pieces.for_each(|(number, (u, v))| work(number * chunk, u, v));
     }
 }
-
-/// Runs every job once, on several threads if the pool has some to spare.
-pub(crate) fn run_all(jobs: &mut [Box<dyn FnMut() + Send + '_>]) {
-    for_chunks(jobs, 1, &|_, jobs| jobs.iter_mut().for_each(|job| job()));
-}

@@ -2,9 +2,8 @@
 
 use super::same_length;
 use crate::Float;
-use crate::kernel::parallel::{allowed, run_all};
+use crate::kernel::parallel::{allowed, for_chunks};
 use crate::kernel::simd::{Kernel, dispatch};
-use std::array;
 
 /// Shortest vector that is worth waking another thread for: an optimizer's element costs several times that of
 /// a plain loop.
@@ -53,84 +52,102 @@ pub trait ElementUpdate<T, const N: usize>: Copy + Send + Sync {
 pub fn update<T: Float, const N: usize>(
     param: &mut [T],
     gradient: &[T],
-    state: [&mut [T]; N],
+    mut state: [&mut [T]; N],
     rule: impl ElementUpdate<T, N>,
 ) {
     same_length("update", param.len(), gradient.len());
     for values in &state {
         same_length("update", param.len(), values.len());
     }
-    let all = Pass { param, gradient, state, rule };
-    if all.param.len() < PARALLEL || !allowed() {
-        return dispatch(all);
-    }
-    let mut jobs = Vec::with_capacity(all.param.len().div_ceil(PIECE));
-    let mut rest = Some(all);
-    while let Some(pass) = rest.take() {
-        let (piece, more) = pass.split();
-        let mut piece = Some(piece);
-        jobs.push(Box::new(move || piece.take().map_or((), dispatch)) as Box<dyn FnMut() + Send>);
-        rest = more;
-    }
-    run_all(&mut jobs);
+    in_pieces(param, gradient, &mut state, &|param, gradient, state| {
+        if let Some(state) = state.first_chunk_mut::<N>() {
+            dispatch(Pass { param, gradient, state, rule });
+        }
+    });
 }
 
-struct Pass<'a, T, R, const N: usize> {
+/// What is done to one piece of a parameter, its gradient and its state.
+type Work<'a, T> = &'a (dyn Fn(&mut [T], &[T], &mut [&mut [T]]) + Sync);
+
+/// A part of a parameter for one thread.
+struct Piece<'a, T> {
     param: &'a mut [T],
     gradient: &'a [T],
-    state: [&'a mut [T]; N],
+    state: Vec<&'a mut [T]>,
+}
+
+/// Runs `work` on all of a short vector, or on the pieces of a long one. Compiled once for each element type.
+fn in_pieces<T: Float>(param: &mut [T], gradient: &[T], state: &mut [&mut [T]], work: Work<'_, T>) {
+    if param.len() < PARALLEL || !allowed() {
+        return work(param, gradient, state);
+    }
+    let mut state: Vec<_> = state.iter_mut().map(|values| values.chunks_mut(PIECE)).collect();
+    let mut pieces = Vec::with_capacity(param.len().div_ceil(PIECE));
+    for (param, gradient) in param.chunks_mut(PIECE).zip(gradient.chunks(PIECE)) {
+        pieces.push(Piece { param, gradient, state: state.iter_mut().filter_map(Iterator::next).collect() });
+    }
+    for_chunks(&mut pieces, 1, &|_, pieces| {
+        for Piece { param, gradient, state } in pieces {
+            work(param, gradient, state);
+        }
+    });
+}
+
+struct Pass<'a, 'b, T, R, const N: usize> {
+    param: &'a mut [T],
+    gradient: &'a [T],
+    state: &'a mut [&'b mut [T]; N],
     rule: R,
 }
 
-impl<T: Float, R: Copy, const N: usize> Pass<'_, T, R, N> {
-    /// The first piece, and what is left behind it.
-    fn split(self) -> (Self, Option<Self>) {
-        let Pass { param, gradient, mut state, rule } = self;
-        if param.len() <= PIECE {
-            return (Pass { param, gradient, state, rule }, None);
-        }
-        let (param, param_rest) = param.split_at_mut(PIECE);
-        let (gradient, gradient_rest) = gradient.split_at(PIECE);
-        let state_rest = array::from_fn(|k| {
-            let (values, rest) = std::mem::take(&mut state[k]).split_at_mut(PIECE);
-            state[k] = values;
-            rest
-        });
-        let rest = Pass { param: param_rest, gradient: gradient_rest, state: state_rest, rule };
-        (Pass { param, gradient, state, rule }, Some(rest))
-    }
-}
-
-impl<T: Float, R: ElementUpdate<T, N>, const N: usize> Kernel for Pass<'_, T, R, N> {
+impl<T: Float, R: ElementUpdate<T, N>, const N: usize> Kernel for Pass<'_, '_, T, R, N> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
         let Pass { param, gradient, state, rule } = self;
         let (mut new_param, mut new_state) = ([T::ZERO; STRIP], [[T::ZERO; STRIP]; N]);
-        let mut start = 0;
-        while start < param.len() {
+        // What is left over at the end, made a whole strip.
+        let (mut last, mut last_state) = ([[T::ZERO; STRIP]; 2], [[T::ZERO; STRIP]; N]);
+        for start in (0..param.len()).step_by(STRIP) {
             let len = STRIP.min(param.len() - start);
             let end = start + len;
-            {
-                let (p, g) = (&param[start..end], &gradient[start..end]);
-                let s: [&[T]; N] = array::from_fn(|k| &state[k][start..end]);
-                let out = &mut new_param[..len];
-                for i in 0..len {
-                    let (value, values) = rule.apply(p[i], g[i], array::from_fn(|k| s[k][i]));
-                    out[i] = value;
-                    for k in 0..N {
-                        new_state[k][i] = values[k];
-                    }
+            if len < STRIP {
+                last[0][..len].copy_from_slice(&param[start..end]);
+                last[1][..len].copy_from_slice(&gradient[start..end]);
+                for k in 0..N {
+                    last_state[k][..len].copy_from_slice(&state[k][start..end]);
+                }
+            }
+            let p = strip(param, start).unwrap_or(&last[0]);
+            let g = strip(gradient, start).unwrap_or(&last[1]);
+            let mut s = [&last[0]; N];
+            for k in 0..N {
+                s[k] = strip(state[k], start).unwrap_or(&last_state[k]);
+            }
+            for i in 0..STRIP {
+                let mut old = [T::ZERO; N];
+                for k in 0..N {
+                    old[k] = s[k][i];
+                }
+                let (value, new) = rule.apply(p[i], g[i], old);
+                new_param[i] = value;
+                for k in 0..N {
+                    new_state[k][i] = new[k];
                 }
             }
             param[start..end].copy_from_slice(&new_param[..len]);
             for k in 0..N {
                 state[k][start..end].copy_from_slice(&new_state[k][..len]);
             }
-            start = end;
         }
     }
+}
+
+/// The whole strip that begins at `start`.
+#[inline(always)]
+fn strip<T>(values: &[T], start: usize) -> Option<&[T; STRIP]> {
+    values[start..].first_chunk()
 }
 
 #[cfg(test)]
@@ -186,10 +203,11 @@ mod tests {
         let gradient = noisy::<f32>(len, 5);
         let mut results = Vec::new();
         let mut memory: Vec<[Vec<f32>; 4]> = (0..3).map(|_| starts.clone()).collect();
-        let mut slots = memory.iter_mut();
+        let mut slices: Vec<_> = memory.iter_mut().map(|all| all.each_mut().map(Vec::as_mut_slice)).collect();
+        let mut slots = slices.iter_mut();
         at_every_level(|| {
-            let [param, a, b, c] = slots.next().expect("there are three levels").each_mut().map(Vec::as_mut_slice);
-            Pass { param, gradient: &gradient, state: [a, b, c], rule: Mixed }
+            let [param, state @ ..] = slots.next().expect("there are three levels");
+            Pass { param, gradient: &gradient, state, rule: Mixed }
         });
         results.extend(memory.into_iter().filter(|result| *result != starts));
         assert!(!results.is_empty() && results.windows(2).all(|pair| pair[0] == pair[1]));

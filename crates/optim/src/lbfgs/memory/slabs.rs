@@ -59,14 +59,17 @@ pub(super) trait Products<S, T> {
 pub(super) struct Whole<T>(PhantomData<T>);
 
 impl<T: Float> Products<T, T> for Whole<T> {
+    #[inline]
     fn dot(x: &[T], y: &[T]) -> T {
         vector::dot(x, y)
     }
 
+    #[inline]
     fn axpy(alpha: T, x: &[T], y: &mut [T]) {
         vector::axpy(alpha, x, y);
     }
 
+    #[inline]
     fn axpy_dot(alpha: T, x: &[T], y: &mut [T], z: &[T]) -> T {
         vector::axpy_dot(alpha, x, y, z)
     }
