@@ -78,7 +78,10 @@ fn pairs_are_damped_by(key: &str, configure: fn(LbfgsBuilder) -> LbfgsBuilder) -
         let sd = optimizer.state_dict();
         let pairs = sd["state"][0]["old_dirs"].len();
         let Some(t) = t.filter(|_| optimizer.report().pairs_accepted > 0) else { continue };
-        let last = |key: &str| sd["state"][0][key][pairs - 1].as_tensor().map(|x| x.to_vec::<f64>()).unwrap();
+        let last = |key: &str| {
+            let vector = sd["state"][0][key][pairs - 1].as_tensor().map(|x| x.to_vec::<f64>());
+            vector.unwrap_or_default()
+        };
         let (s, y) = (last("old_stps"), last("old_dirs"));
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         assert_eq!(s, d.iter().map(|d| t * d).collect::<Vec<_>>());
