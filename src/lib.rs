@@ -49,8 +49,8 @@ pub mod prelude {
     pub use checkpoint::Value;
     pub use nn::{self, Module};
     pub use optim::{
-        Adadelta, Adagrad, Adam, AdamW, Adamax, Asgd, BoxError, GradClip, Lbfgs, LineSearch, NAdam, Optimizer,
-        ParamGroup, RAdam, RmsProp, Rprop, Sgd, StepReport, StopReason, WeightDecay, lr_scheduler,
+        Adadelta, Adagrad, Adam, AdamW, Adamax, Asgd, BoxError, GradClip, Lbfgs, LineSearch, NAdam, NonFinite,
+        Optimizer, ParamGroup, RAdam, RmsProp, Rprop, Sgd, StepReport, StopReason, WeightDecay, lr_scheduler,
         register_optimizer_step_post_hook, register_optimizer_step_pre_hook,
     };
     #[cfg(feature = "linalg")]

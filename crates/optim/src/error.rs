@@ -181,6 +181,21 @@ pub enum Error {
          the curvature condition; the parameters are back at the last accepted point"
     )]
     NanLossAccepted,
+    /// A loss or gradient is NaN or infinite, and [`NonFinite::Stop`](crate::NonFinite::Stop) was asked for.
+    #[error(
+        "evaluation {evaluation} of this step gave a non-finite {quantity} ({value}){}; the parameters are at the last \
+         accepted point: NonFinite::Recover shrinks such steps instead", at_step(*.step_length)
+    )]
+    NonFinite {
+        /// `loss`, or `gradient` where the loss itself is finite.
+        quantity: &'static str,
+        /// The loss, or a number that the gradient makes non-finite.
+        value: f64,
+        /// Which evaluation of the step it was, from 1.
+        evaluation: usize,
+        /// Length of the step that was tried; none at the point where the step began.
+        step_length: Option<f64>,
+    },
     /// The history size became 0 after construction.
     #[error("pop from empty list: history_size is 0, there is no room for a pair")]
     NoHistory,
@@ -338,4 +353,8 @@ pub enum Error {
     /// A part of a state dict could not be read.
     #[error("the state dict could not be read: {0}; nothing was loaded")]
     StateDict(#[from] checkpoint::Error),
+}
+
+fn at_step(step_length: Option<f64>) -> String {
+    step_length.map_or(String::from(" where the step began"), |t| format!(" at step length t = {t}"))
 }

@@ -1,6 +1,7 @@
 //! All parameters as one vector, in the order they were given.
 
 use crate::ParamGroup;
+use std::collections::HashSet;
 use std::ops::Range;
 use tape::{DType, Float, Tensor, vector};
 
@@ -11,6 +12,8 @@ pub(crate) struct Flat {
     params: Vec<(Tensor, Range<usize>)>,
     /// Which group each parameter is in.
     groups: Vec<usize>,
+    /// [`Tensor::id`] of every parameter.
+    ids: HashSet<usize>,
     numel: usize,
 }
 
@@ -26,7 +29,8 @@ impl Flat {
                 groups.push(i);
             }
         }
-        Self { params, groups, numel }
+        let ids = params.iter().map(|(p, _)| p.id()).collect();
+        Self { params, groups, ids, numel }
     }
 
     /// How many parameters there are.
@@ -46,6 +50,25 @@ impl Flat {
     /// The dtype of the flat vector.
     pub(crate) fn dtype(&self) -> DType {
         if self.params.iter().any(|(p, _)| p.dtype() == DType::F64) { DType::F64 } else { DType::F32 }
+    }
+
+    /// Whether the tensor is one of the parameters.
+    pub(crate) fn owns(&self, tensor: &Tensor) -> bool {
+        self.ids.contains(&tensor.id())
+    }
+
+    /// The first gradient there is, and how often its memory has been changed.
+    pub(crate) fn some_gradient(&self) -> Option<(Tensor, u32)> {
+        let grad = self.params.iter().find_map(|(p, _)| p.grad())?;
+        let version = grad.version();
+        Some((grad, version))
+    }
+
+    /// Whether the parameters differ from the snapshot.
+    pub(crate) fn differs_from<T: Float>(&self, snapshot: &[T]) -> bool {
+        let mut now = vec![T::ZERO; self.numel];
+        self.snapshot(&mut now);
+        now != snapshot
     }
 
     /// Reads the gradients, zeros where there is none, and lists the positions of the parameters without one.

@@ -8,19 +8,25 @@ mod iteration;
 mod line_search;
 mod memory;
 mod metric;
+mod moves;
+mod non_finite;
 mod objective;
+mod observer;
 mod options;
 mod paddle;
 mod problem;
 mod scalar;
 mod state;
 mod step;
+mod summary;
+mod telling;
 mod weight_decay;
 
 pub(crate) use builder::check_lr;
 pub use builder::{LbfgsBuilder, LineSearch};
 pub use callback::Iteration;
 pub use grad_clip::GradClip;
+pub use non_finite::NonFinite;
 pub use weight_decay::WeightDecay;
 
 use crate::base::{Loaded, OptimizerBase, deep_copy, lock};

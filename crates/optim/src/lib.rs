@@ -117,8 +117,8 @@ pub use first_order::{
     Asgd, AsgdBuilder, NAdam, NAdamBuilder, RAdam, RAdamBuilder, RmsProp, RmsPropBuilder, Rprop, RpropBuilder, Sgd,
     SgdBuilder,
 };
-pub use lbfgs::{GradClip, Iteration, Lbfgs, LbfgsBuilder, LineSearch, WeightDecay};
+pub use lbfgs::{GradClip, Iteration, Lbfgs, LbfgsBuilder, LineSearch, NonFinite, WeightDecay};
 pub use optimizer::{AsOptimizer, Closure, Optimizer, evaluate};
 pub use param_group::ParamGroup;
 pub use params::{IntoParams, Param};
-pub use report::{Compared, StepReport, StopReason};
+pub use report::{Compared, FirstStep, StepReport, StopReason};

@@ -1,7 +1,7 @@
 //! The options of L-BFGS: set once here, read anew from the group at each step.
 
 use super::callback::Callback;
-use super::{GradClip, Iteration, Lbfgs, WeightDecay};
+use super::{GradClip, Iteration, Lbfgs, NonFinite, WeightDecay};
 use crate::base::{OptimizerBase, formatted};
 use crate::{Error, Param, Result};
 use checkpoint::{Dict, Value};
@@ -271,6 +271,32 @@ impl LbfgsBuilder {
         self.set("history_dtype", dtype.to_string())
     }
 
+    /// What to do where the loss or its gradient is NaN or infinite (default [`NonFinite::Torch`], or
+    /// [`NonFinite::Recover`] if [`guarded`](Self::guarded)).
+    pub fn non_finite(self, policy: NonFinite) -> Self {
+        self.set("non_finite", policy.name())
+    }
+
+    /// Makes promises that torch's algorithm does not keep, at the price of leaving its trajectory where it would
+    /// break them (default false):
+    ///
+    /// - a step never ends at a point of larger loss than it began from, nor in NaN or infinity: without line
+    ///   search it goes back to the best point it accepted;
+    /// - the reported `final_loss` is the loss at the point where the parameters are, to the bit: without line
+    ///   search the last iteration is evaluated too;
+    /// - `max_eval` is never exceeded (but for the first evaluation, which every step makes): a line search gets
+    ///   what is left. Its default is `max(max_iter * 5 / 4, max_iter + 1)`;
+    /// - a direction along which the loss does not fall clears the memory and is replaced by the gradient's,
+    ///   where torch ends the step.
+    pub fn guarded(self, guarded: bool) -> Self {
+        self.switch("guarded", guarded)
+    }
+
+    /// Keeps every iteration in the report's [`trace`](crate::StepReport::trace) (default false).
+    pub fn trace(self, trace: bool) -> Self {
+        self.switch("trace", trace)
+    }
+
     fn set(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.additions.insert(name, value);
         self
@@ -293,10 +319,13 @@ impl LbfgsBuilder {
     /// [`parameter_groups`](Self::parameter_groups), or a parameter that cannot be optimized.
     pub fn build(self) -> Result<Lbfgs> {
         check_lr(&self.lr)?;
+        let torchs = self.max_iter.saturating_mul(5) / 4;
+        let guarded = self.additions.contains_key("guarded");
+        let max_eval = if guarded { torchs.max(self.max_iter.saturating_add(1)) } else { torchs };
         let mut defaults = Dict::from_iter([
             ("lr", self.lr),
             ("max_iter", count(self.max_iter)),
-            ("max_eval", count(self.max_eval.unwrap_or(self.max_iter.saturating_mul(5) / 4))),
+            ("max_eval", count(self.max_eval.unwrap_or(max_eval))),
             ("tolerance_grad", self.tolerance_grad.into()),
             ("tolerance_change", self.tolerance_change.into()),
             ("history_size", count(self.history_size)),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 /// What a [`callback`](crate::LbfgsBuilder::callback) is told about an iteration that has just moved the
 /// parameters. All of it is copied: nothing changes when the step goes on.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Iteration {
     /// Iteration of this step, from 1.

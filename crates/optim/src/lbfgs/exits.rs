@@ -3,6 +3,7 @@
 use super::callback::Iteration;
 use super::scalar::Number;
 use super::step::Step;
+use super::telling;
 use crate::base::lock;
 use crate::{Compared, StopReason};
 use tape::Float;
@@ -12,7 +13,6 @@ impl<T: Float> Step<'_, '_, T> {
     /// order, then our own. Every one is false for NaN.
     pub(super) fn should_stop(&mut self, n_iter: i64, step_max: Number<T>, loss: f64, previous: f64) -> bool {
         let options = self.options;
-        let evaluations = self.report.evaluations as f64;
         let change = (loss - previous).abs();
         let tolerance = options.tolerance_change;
         let relative = options.additions.tolerance_change_rel;
@@ -20,7 +20,7 @@ impl<T: Float> Step<'_, '_, T> {
         if n_iter == options.max_iter {
             self.stop(StopReason::MaxIter, "iterations", n_iter as f64, ">=", "max_iter", options.max_iter as f64);
         } else if self.report.evaluations as i64 >= options.max_eval {
-            self.stop(StopReason::MaxEval, "evaluations", evaluations, ">=", "max_eval", options.max_eval as f64);
+            self.stop_at_max_eval();
         } else if self.gradient_is_small() {
             self.stop_at_gradient(StopReason::GradientTolerance);
         } else if step_max <= Number::Float(tolerance) {
@@ -50,6 +50,11 @@ impl<T: Float> Step<'_, '_, T> {
         self.report.compared = Some(Compared { quantity, value, relation, option, limit });
     }
 
+    pub(super) fn stop_at_max_eval(&mut self) {
+        let (made, limit) = (self.report.evaluations as f64, self.options.max_eval as f64);
+        self.stop(StopReason::MaxEval, "evaluations", made, ">=", "max_eval", limit);
+    }
+
     pub(super) fn stop_at_gradient(&mut self, reason: StopReason) {
         self.stop(reason, "max|g|", self.report.gradient_max, "<=", "tolerance_grad", self.options.tolerance_grad);
     }
@@ -59,11 +64,26 @@ impl<T: Float> Step<'_, '_, T> {
         T::from_f64(self.report.gradient_max) <= T::from_f64(self.options.tolerance_grad)
     }
 
-    /// Shows the iteration that has just ended to the callback, if there is one; whether it ends the step.
+    /// Shows the iteration that has just ended to whoever wants to see it; whether the callback ends the step.
     pub(super) fn callback_stops(&mut self) -> bool {
-        let Some(callback) = self.callback else { return false };
+        if self.callback.is_none() && !self.options.additions.trace && !telling::iterations_are_wanted() {
+            return false;
+        }
+        let iteration = self.iteration();
+        telling::iteration(&iteration);
+        let stops = self.callback.is_some_and(|callback| callback.call(&iteration).is_break());
+        if self.options.additions.trace {
+            self.report.trace.push(iteration);
+        }
+        if stops {
+            self.report.stop = StopReason::Callback;
+        }
+        stops
+    }
+
+    fn iteration(&self) -> Iteration {
         let known = !self.report.moved_since_final_loss;
-        let iteration = Iteration {
+        Iteration {
             iteration: self.report.iterations,
             n_iter: lock(&self.engine.state).n_iter,
             evaluations: self.report.evaluations,
@@ -71,11 +91,6 @@ impl<T: Float> Step<'_, '_, T> {
             gradient_max: known.then_some(self.report.gradient_max),
             step_length: self.report.step_length.unwrap_or(f64::NAN),
             directional_derivative: self.report.directional_derivative.unwrap_or(f64::NAN),
-        };
-        let stops = callback.call(&iteration).is_break();
-        if stops {
-            self.report.stop = StopReason::Callback;
         }
-        stops
     }
 }

@@ -35,14 +35,34 @@ impl<T: Float> Step<'_, '_, T> {
         state.prev_clipped.clone_from(&self.buffers.clipped[self.accepted]);
         state.t = Number::Int(0);
         state.prev_loss = loss;
-        let t = if state.n_iter == 1 {
-            let shrunk = Number::Tensor(T::ONE / vector::sum_abs(self.steering()));
-            Number::Float(1.0).python_min(shrunk) * self.options.lr
-        } else {
-            self.options.lr
-        };
+        let t = if state.n_iter == 1 { self.first_trial() } else { self.options.lr };
         let slope = vector::dot(&self.buffers.gradients[self.accepted], &state.d);
         Ok(Start { t, slope, direction_max: vector::max_abs(&state.d) })
+    }
+
+    /// The step length of an iteration that follows the gradient itself.
+    fn first_trial(&self) -> Number<T> {
+        let shrunk = Number::Tensor(T::ONE / vector::sum_abs(self.steering()));
+        Number::Float(1.0).python_min(shrunk) * self.options.lr
+    }
+
+    /// Whether the direction leads nowhere and there is another one. Never where torch's behaviour is wanted.
+    pub(super) fn is_no_descent(&self, start: &Start<T>) -> bool {
+        let slope = start.slope.to_f64();
+        let senseless = self.recovers() && !slope.is_finite();
+        let uphill = self.options.additions.guarded && slope >= 0.0;
+        (senseless || uphill) && lock(&self.engine.state).n_iter > 1
+    }
+
+    /// Clears the memory and follows the gradient, as in a first iteration.
+    pub(super) fn restart(&mut self) -> Start<T> {
+        self.report.resets += 1;
+        let mut state = lock(&self.engine.state);
+        state.memory.clear();
+        state.h_diag = Number::Int(1);
+        vector::neg(self.steering(), &mut state.d);
+        let slope = vector::dot(&self.buffers.gradients[self.accepted], &state.d);
+        Start { t: self.first_trial(), slope, direction_max: vector::max_abs(&state.d) }
     }
 
     /// The gradient that the direction is made of: clipped, if clipping is on.

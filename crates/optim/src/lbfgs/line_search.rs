@@ -18,11 +18,17 @@ pub(crate) struct Conditions {
     pub(crate) max_steps: usize,
     /// A bracket is given up when no parameter differs by this much between its ends.
     pub(crate) min_width: f64,
+    /// An infinite loss is a wall, which the next trial keeps away from; torch's cubic makes it the middle.
+    pub(crate) walls: bool,
 }
+
+/// The share of the way to a wall at which the next trial is made. Beyond it there is nothing to interpolate, and
+/// before it the function may bend sharply.
+pub(crate) const BEFORE_A_WALL: f64 = 0.25;
 
 impl Conditions {
     /// What torch's optimizer uses.
-    pub(crate) const TORCH: Self = Self { c1: 1e-4, c2: 0.9, max_steps: 25, min_width: 1e-9 };
+    pub(crate) const TORCH: Self = Self { c1: 1e-4, c2: 0.9, max_steps: 25, min_width: 1e-9, walls: false };
 }
 
 /// A point on the line: step length, loss, directional derivative, and which buffer of the caller holds its
@@ -198,8 +204,12 @@ where
             if width * Number::Tensor(self.direction_max) < Number::Float(self.conditions.min_width) {
                 return Ok(Found { point: ends[low], ending: Ending::BracketClosed });
             }
-            let t = cubic_interpolate(&ends[0], &ends[1], None).map_err(Breakdown::from)?;
-            let t = away_from_ends(t, &ends, &mut stalled);
+            let t = if self.conditions.walls && ends[1 - low].loss == f64::INFINITY {
+                ends[low].t + Number::Float(BEFORE_A_WALL) * (ends[1 - low].t - ends[low].t)
+            } else {
+                let t = cubic_interpolate(&ends[0], &ends[1], None).map_err(Breakdown::from)?;
+                away_from_ends(t, &ends, &mut stalled)
+            };
             let point = self.trial(t, [ends[0].slot, ends[1].slot])?;
             self.steps += 1;
             if self.decreases_too_little(&point) || point.loss >= ends[low].loss {

@@ -3,6 +3,7 @@
 use super::grad_clip::GradClip;
 use super::line_search::Conditions;
 use super::metric::Metric;
+use super::non_finite::NonFinite;
 use super::objective::Objective;
 use super::scalar::Number;
 use super::state::load_number;
@@ -44,6 +45,10 @@ pub(super) struct Additions {
     /// Pairs of an `f64` problem are kept in `f32`.
     pub(super) narrow_history: bool,
     pub(super) parameter_groups: bool,
+    pub(super) non_finite: NonFinite,
+    pub(super) guarded: bool,
+    /// Every iteration is to be in the report.
+    pub(super) trace: bool,
     maximize: bool,
     clip: Option<GradClip>,
 }
@@ -104,8 +109,14 @@ impl<T: Float> Options<T> {
 }
 
 impl Additions {
+    /// Whether a step without line search evaluates where its last iteration moved to, which torch does not.
+    pub(super) fn evaluates_last(&self) -> bool {
+        self.guarded || self.non_finite == NonFinite::Recover
+    }
+
     /// Reads them for flat vectors of this dtype; absent ones, and `None`, are torch's behaviour.
     pub(super) fn read(dict: &Dict, dtype: DType) -> Result<Self> {
+        let guarded = flag(dict, "guarded")?;
         Ok(Self {
             conditions: conditions(dict)?,
             tolerance_change_rel: read(dict, "tolerance_change_rel", "a number that is not negative", |value| {
@@ -115,6 +126,10 @@ impl Additions {
             powell_damping: flag(dict, "powell_damping")?,
             narrow_history: narrow_history(dict, dtype)?,
             parameter_groups: flag(dict, "parameter_groups")?,
+            non_finite: read(dict, "non_finite", "'torch', 'stop' or 'recover'", NonFinite::read)?
+                .unwrap_or(if guarded { NonFinite::Recover } else { NonFinite::Torch }),
+            guarded,
+            trace: flag(dict, "trace")?,
             maximize: flag(dict, "maximize")?,
             clip: read(dict, "grad_clip", "('value', min, max), ('norm', max) or ('global_norm', max)", |value| {
                 GradClip::read(value)

@@ -2,31 +2,37 @@
 
 use super::Lbfgs;
 use super::callback::Callback;
-use super::line_search::{Breakdown, Ending, Point, SLOTS, strong_wolfe};
+use super::line_search::{Breakdown, SLOTS};
+use super::non_finite::NonFinite;
 use super::objective::Output;
+use super::observer::Observer;
 use super::options::{Options, Search};
 use super::problem::Precision;
 use super::scalar::Number;
+use super::telling;
 use crate::base::lock;
 use crate::flat::Flat;
 use crate::optimizer::Closure;
 use crate::{Error, ParamGroup, Result, StepReport, StopReason};
 use std::sync::Mutex;
-use tape::{Float, Tensor, vector};
+use std::time::Instant;
+use tape::{DType, Float, Tensor, vector};
 
 /// Memory that a step needs and the state does not hold; kept for the next step.
 #[derive(Debug)]
 pub(super) struct Buffers<T> {
     /// The parameters at the last accepted point, while they are tried elsewhere.
-    x: Vec<T>,
+    pub(super) x: Vec<T>,
     /// Gradients: of the accepted point, and of the line search's trials.
     pub(super) gradients: [Vec<T>; SLOTS],
     /// The same with the loss's gradient clipped; empty without clipping.
     pub(super) clipped: [Vec<T>; SLOTS],
     /// Positions of the parameters that had no gradient at the last evaluation.
-    missing: Vec<usize>,
+    pub(super) missing: Vec<usize>,
     /// The parameters where they were last evaluated; empty without weight decay.
     parameters: Vec<T>,
+    /// The parameters at the best accepted point; filled only where a guarded step may leave it.
+    best: Vec<T>,
 }
 
 impl<T> Default for Buffers<T> {
@@ -37,6 +43,7 @@ impl<T> Default for Buffers<T> {
             clipped: [const { Vec::new() }; SLOTS],
             missing: Vec::new(),
             parameters: Vec::new(),
+            best: Vec::new(),
         }
     }
 }
@@ -73,9 +80,9 @@ pub(super) fn run<T: Float>(
 /// A step under way. Dropping it, at its end or because the closure failed or panicked, brings parameters and
 /// state to the last accepted point and files the report.
 pub(super) struct Step<'a, 'c, T: Float> {
-    flat: &'a Flat,
+    pub(super) flat: &'a Flat,
     pub(super) engine: &'a Precision<T>,
-    groups: &'a [ParamGroup],
+    pub(super) groups: &'a [ParamGroup],
     pub(super) options: &'a Options<T>,
     pub(super) callback: Option<&'a Callback>,
     filed: &'a Mutex<StepReport>,
@@ -84,7 +91,7 @@ pub(super) struct Step<'a, 'c, T: Float> {
     /// Which buffer holds the gradient at the accepted point.
     pub(super) accepted: usize,
     /// The parameters are not at `buffers.x`, and are to be put back there if anything fails.
-    astray: bool,
+    pub(super) astray: bool,
     /// An iteration has begun that has not moved yet.
     pub(super) in_flight: bool,
     /// Evaluations of this step that `func_evals` includes already.
@@ -92,6 +99,10 @@ pub(super) struct Step<'a, 'c, T: Float> {
     /// The state's keys had been stored before this step.
     pub(super) stored_before: bool,
     pub(super) report: StepReport,
+    pub(super) observer: Observer,
+    pub(super) began: Instant,
+    /// Loss and `max|g|` at `buffers.best`.
+    best: Option<(f64, f64)>,
 }
 
 /// What an iteration starts from.
@@ -139,34 +150,51 @@ impl<'a, 'c, T: Float> Step<'a, 'c, T> {
             counted: 0,
             stored_before,
             report,
+            observer: Observer::default(),
+            began: Instant::now(),
+            best: None,
         }
     }
 
     fn minimise(&mut self) -> Result<Tensor> {
         let options = self.options;
         let (first, loss) = self.evaluate(self.accepted)?;
-        let mut loss = self.accept_evaluation(loss);
+        self.report.loss_epsilon = if first.dtype() == DType::F32 { f32::EPSILON.into() } else { f64::EPSILON };
         self.report.initial_loss = loss;
+        self.accept_evaluation(loss, None)?;
+        self.report.initial_gradient_max = self.report.gradient_max;
         self.count_evaluations();
         if self.flat.numel() == 0 {
             return Err(Error::NoElements);
         }
         if self.gradient_is_small() {
             self.stop_at_gradient(StopReason::GradientToleranceAtStart);
-            return Ok(first);
-        }
-        let mut n_iter = 0;
-        if options.max_iter <= 0 {
+        } else if self.recovers() && !(loss.is_finite() && self.report.gradient_max.is_finite()) {
+            self.report.stop = StopReason::NonFinite;
+        } else if options.max_iter <= 0 {
             let mut state = lock(&self.engine.state);
             state.none_stored = !state.begun;
             drop(state);
             self.stop(StopReason::MaxIter, "iterations", 0.0, ">=", "max_iter", options.max_iter as f64);
+        } else {
+            self.iterate(loss)?;
         }
-        while n_iter < options.max_iter {
-            n_iter += 1;
+        Ok(first)
+    }
+
+    fn iterate(&mut self, mut loss: f64) -> Result<()> {
+        let options = self.options;
+        for n_iter in 1..=options.max_iter {
+            if self.evaluations_left() == 0 {
+                self.stop_at_max_eval();
+                break;
+            }
             self.report.iterations += 1;
             let previous_loss = loss;
-            let start = self.begin_iteration(loss)?;
+            let mut start = self.begin_iteration(loss)?;
+            if self.is_no_descent(&start) {
+                start = self.restart();
+            }
             self.report.directional_derivative = Some(start.slope.to_f64());
             if start.slope > T::from_f64(-options.tolerance_change) {
                 // torch leaves the first trial in `t`, a move that did not happen, and relies on `y = 0` to skip
@@ -177,48 +205,81 @@ impl<'a, 'c, T: Float> Step<'a, 'c, T> {
                 self.stop(StopReason::DirectionalDerivative, "g.d", slope, ">", "-tolerance_change", limit);
                 break;
             }
-            let t = match &options.search {
-                Search::None => {
-                    loss = self.fixed_step(start.t, n_iter == options.max_iter, loss)?;
-                    start.t
-                }
-                Search::StrongWolfe => {
-                    let found = self.search(&start, loss)?;
-                    loss = found.loss;
-                    found.t
-                }
-                Search::Unknown(name) => return Err(Error::UnknownLineSearch(name.clone())),
+            let last = n_iter == options.max_iter;
+            let mut moved = self.advance(&start, last, loss)?;
+            if moved.is_none() && self.evaluations_left() > 0 {
+                start = self.restart();
+                moved = self.advance(&start, last, loss)?;
+            }
+            let Some(moved) = moved else {
+                self.stop_at_non_finite();
+                break;
             };
-            self.end_iteration(t);
-            self.report.step_length = Some(t.to_f64());
+            loss = moved.loss;
+            self.end_iteration(moved.t);
+            self.report.step_length = Some(moved.t.to_f64());
             self.report.final_loss = loss;
-            let step_max = (Number::Tensor(start.direction_max) * t).abs();
+            self.keep_the_best();
+            let step_max = (Number::Tensor(start.direction_max) * moved.t).abs();
             if self.callback_stops() || self.should_stop(n_iter, step_max, loss, previous_loss) {
                 break;
             }
         }
-        Ok(first)
+        Ok(())
     }
 
     /// Runs the closure and leaves the objective's gradient in one of the buffers; returns the closure's loss
     /// and the objective.
-    fn evaluate(&mut self, slot: usize) -> Result<(Tensor, f64)> {
+    pub(super) fn evaluate(&mut self, slot: usize) -> Result<(Tensor, f64)> {
         let Buffers { gradients, clipped, missing, parameters, .. } = &mut self.buffers;
         let (gradient, clipped) = (&mut gradients[slot], &mut clipped[slot]);
         let output = Output { gradient, clipped, missing, parameters };
-        self.options.objective.evaluate(self.closure, self.flat, output)
+        let (observer, flat, closure) = (&mut self.observer, self.flat, &mut *self.closure);
+        self.options.objective.evaluate(&mut || observer.call(flat, closure), flat, output)
     }
 
-    /// The parameters stay where they were just evaluated.
-    fn accept_evaluation(&mut self, loss: f64) -> f64 {
-        self.report.gradient_max = vector::max_abs(&self.buffers.gradients[self.accepted]).to_f64();
-        self.report.count_evaluation(loss, self.report.gradient_max);
+    /// The parameters stay where they were just evaluated, after a move by `t d` if there was one.
+    pub(super) fn accept_evaluation(&mut self, loss: f64, t: Option<Number<T>>) -> Result<()> {
+        let gradient_max = vector::max_abs(&self.buffers.gradients[self.accepted]).to_f64();
+        self.report.count_evaluation(loss, gradient_max);
+        if self.options.additions.non_finite == NonFinite::Stop && !(loss.is_finite() && gradient_max.is_finite()) {
+            return Err(self.non_finite(loss, gradient_max, t));
+        }
+        self.report.gradient_max = gradient_max;
         self.report.final_loss = loss;
-        loss
+        if t.is_none() {
+            self.keep_the_best();
+        }
+        Ok(())
+    }
+
+    /// Remembers the best point that was accepted, where a guarded step without line search may move on from it.
+    fn keep_the_best(&mut self) {
+        let wanderer = self.options.additions.guarded && matches!(self.options.search, Search::None);
+        let (loss, gradient_max) = (self.report.final_loss, self.report.gradient_max);
+        if wanderer && loss.is_finite() && self.best.is_none_or(|(best, _)| loss < best) {
+            self.buffers.best.resize(self.flat.numel(), T::ZERO);
+            self.flat.snapshot(&mut self.buffers.best);
+            self.best = Some((loss, gradient_max));
+        }
+    }
+
+    /// Goes back to the best point. The last move is then one that did not happen: no pair is made of it.
+    fn return_to_the_best(&mut self) {
+        let Some((loss, gradient_max)) = self.best.take() else { return };
+        // Also where the loss is NaN.
+        if self.report.final_loss <= loss {
+            return;
+        }
+        self.flat.restore(&self.buffers.best);
+        self.report.final_loss = loss;
+        self.report.gradient_max = gradient_max;
+        self.report.returned_to_best = true;
+        lock(&self.engine.state).t = Number::Int(0);
     }
 
     /// The move is made: the state may say so.
-    fn end_iteration(&mut self, t: Number<T>) {
+    pub(super) fn end_iteration(&mut self, t: Number<T>) {
         self.in_flight = false;
         self.count_evaluations();
         let mut state = lock(&self.engine.state);
@@ -232,53 +293,8 @@ impl<'a, 'c, T: Float> Step<'a, 'c, T> {
         lock(&self.engine.state).func_evals += fresh as i64;
     }
 
-    fn add(&self, t: Number<T>) {
+    pub(super) fn add(&self, t: Number<T>) {
         self.options.objective.metric.add(self.flat, t.round(), &lock(&self.engine.state).d);
-    }
-
-    /// Moves by `t d` and, except in the last iteration, evaluates there.
-    fn fixed_step(&mut self, t: Number<T>, last: bool, loss: f64) -> Result<f64> {
-        if last {
-            self.add(t);
-            self.report.moved_since_final_loss = true;
-            return Ok(loss);
-        }
-        self.flat.snapshot(&mut self.buffers.x);
-        self.astray = true;
-        self.add(t);
-        let (_, new_loss) = self.evaluate(self.accepted)?;
-        self.astray = false;
-        if new_loss > loss {
-            self.report.loss_increases += 1;
-        }
-        Ok(self.accept_evaluation(new_loss))
-    }
-
-    /// Searches along `d` and moves to the point found.
-    fn search(&mut self, start: &Start<T>, loss: f64) -> Result<Point<T>> {
-        self.flat.snapshot(&mut self.buffers.x);
-        let origin = Point { t: Number::Int(0), loss, slope: start.slope, slot: self.accepted };
-        let conditions = self.options.additions.conditions;
-        let found = strong_wolfe(origin, start.t, start.direction_max, conditions, &mut |t, slot| self.trial(t, slot))?;
-        self.add(found.point.t);
-        self.accepted = found.point.slot;
-        self.report.gradient_max = vector::max_abs(&self.buffers.gradients[self.accepted]).to_f64();
-        if found.ending != Ending::Accepted {
-            self.report.searches_unsatisfied += 1;
-        }
-        Ok(found.point)
-    }
-
-    /// Evaluates at `x + t d`, then puts the parameters back, by copy.
-    fn trial(&mut self, t: Number<T>, slot: usize) -> Result<(f64, T)> {
-        self.astray = true;
-        self.add(t);
-        let (_, loss) = self.evaluate(slot)?;
-        self.flat.restore(&self.buffers.x);
-        self.astray = false;
-        let slope = vector::dot(&self.buffers.gradients[slot], &lock(&self.engine.state).d);
-        self.report.count_evaluation(loss, slope.to_f64());
-        Ok((loss, slope))
     }
 }
 
@@ -287,6 +303,7 @@ impl<T: Float> Drop for Step<'_, '_, T> {
         if self.astray {
             self.flat.restore(&self.buffers.x);
         }
+        self.return_to_the_best();
         self.count_evaluations();
         let mut state = lock(&self.engine.state);
         if self.in_flight {
@@ -295,14 +312,12 @@ impl<T: Float> Drop for Step<'_, '_, T> {
         self.report.pairs_in_memory = state.memory.len();
         self.report.history_bytes = state.memory.bytes();
         drop(state);
-        if !self.buffers.missing.is_empty() {
-            let names: Vec<String> = self.groups.iter().filter_map(ParamGroup::names).flatten().collect();
-            let label = |&i: &usize| names.get(i).cloned().unwrap_or_else(|| format!("#{i}"));
-            self.report.params_without_gradient = self.buffers.missing.iter().map(label).collect();
-        }
+        self.report_gradients();
+        self.report_observations();
         if self.options.objective.maximize {
             self.report.turn_losses();
         }
+        telling::step(&self.report);
         *lock(&self.engine.buffers) = std::mem::take(&mut self.buffers);
         *lock(self.filed) = std::mem::take(&mut self.report);
     }

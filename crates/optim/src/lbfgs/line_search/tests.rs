@@ -84,7 +84,7 @@ fn minfuncs_table_is_reproduced() {
     let mut wrong = Vec::new();
     for (which, first, step, evaluations) in MINFUNC {
         let (c1, c2) = [(1e-3, 0.1), (0.1, 0.1), (0.1, 0.1), (1e-3, 1e-3), (1e-3, 1e-3), (1e-3, 1e-3)][which - 1];
-        let conditions = Conditions { c1, c2, max_steps: 10_000, min_width: 1e-9 };
+        let conditions = Conditions { c1, c2, max_steps: 10_000, ..Conditions::TORCH };
         let (found, trials) = search(|t| more_thuente(which, t), first, conditions);
         let t = found.unwrap().point.t.to_f64();
         if (t - step).abs() > 1e-4 * step || trials.len() != evaluations {
