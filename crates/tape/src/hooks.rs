@@ -167,7 +167,7 @@ mod tests {
         std::thread::spawn(move || {
             let hooks: Arc<HookList<dyn Fn() + Send + Sync>> = Arc::default();
             let inner = hooks.push(Arc::new(|| ())).scoped();
-            let outer = hooks.push(Arc::new(move || drop(inner.id())));
+            let outer = hooks.push(Arc::new(move || assert!(inner.id() < u64::MAX)));
             outer.remove();
             done.send(hooks.is_empty())
         });
