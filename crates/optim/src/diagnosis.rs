@@ -112,10 +112,14 @@ impl Lbfgs {
     /// optimizer does not own) it changes here as in a step. Call it before or after a step, not from inside
     /// the closure.
     ///
+    /// With [`maximize`](crate::LbfgsBuilder::maximize) the loss of the findings is the negated one, which is what
+    /// is minimised. Weight decay and clipping of gradients are left out.
+    ///
     /// # Errors
     /// [`Error::Closure`] with whatever the closure returned, unless that is the tape's own error for a loss
     /// without a graph or with a used one, which is a finding; [`Error::LossNotScalar`];
-    /// [`Error::StepIsRunning`]; and if there are no elements or an option is missing.
+    /// [`Error::StepIsRunning`]; [`Error::ParameterGroups`] if there are several groups; and if there are no
+    /// elements or an option is missing.
     pub fn diagnose(&self, mut closure: impl FnMut() -> std::result::Result<Tensor, BoxError>) -> Result<Diagnosis> {
         let _running = self.base().start("diagnose")?;
         run(self, &mut closure)
@@ -131,7 +135,7 @@ fn run(lbfgs: &Lbfgs, closure: &mut Closure<'_>) -> Result<Diagnosis> {
         return Err(Error::NoElements);
     }
     let kept = Kept::of(params.iter().map(|param| &param.tensor));
-    let mut probe = Probe::new(params, closure);
+    let mut probe = Probe::new(params, closure, settings.maximize);
     let mut findings = Findings::default();
     match examine(lbfgs, &settings, &mut probe, &kept, &mut findings) {
         Ok(()) => {}

@@ -50,6 +50,18 @@ pub enum Error {
         /// Its dtype.
         dtype: tape::DType,
     },
+    /// Several indices of a parameter reach one element, as in an expanded tensor.
+    #[error(
+        "unsupported operation: more than one element of the written-to tensor refers to a single memory location. \
+         Please clone() the tensor before performing the operation. It is parameter {index}, of shape {shape:?}; \
+         optimize what it was expanded from, or its copy()"
+    )]
+    RepeatedElements {
+        /// Position of the parameter in its group.
+        index: usize,
+        /// Its shape.
+        shape: Vec<usize>,
+    },
     /// A parameter is already in another group.
     #[error("some parameters appear in more than one parameter group")]
     ParameterInTwoGroups,

@@ -318,3 +318,29 @@ fn views_and_repeated_parameters_are_moved_and_put_back() -> Outcome {
     assert_eq!(matrix.to_vec::<f64>(), [1.0, 2.0, 3.0, 4.0]);
     Ok(())
 }
+
+/// The memory holds pairs of the negated loss, and a maximum is what is looked for.
+#[test]
+fn a_loss_that_is_maximised_is_judged_by_its_negative() -> Outcome {
+    let x = leaf([3.0, -1.0]);
+    let builder = || Lbfgs::builder([&x]).maximize(true).max_iter(3).line_search_fn(LineSearch::StrongWolfe);
+    let concave = || -(&x * &x * Tensor::from([1.0, 3.0])).sum();
+    let optimizer = builder().build()?;
+    let closure = || {
+        optimizer.zero_grad();
+        let loss = concave();
+        loss.backward()?;
+        Ok(loss)
+    };
+    assert!(optimizer.diagnose(closure)?.findings().is_empty(), "{}", optimizer.diagnose(closure)?);
+    optimizer.step(closure)?;
+    let diagnosis = optimizer.diagnose(closure)?;
+    assert!(diagnosis.findings().is_empty(), "{diagnosis}");
+    let accumulating = optimizer.diagnose(|| {
+        let loss = concave();
+        loss.backward()?;
+        Ok(loss)
+    })?;
+    assert_eq!(accumulating.findings()[0].cause, Cause::AccumulatingGradients, "{accumulating}");
+    Ok(())
+}

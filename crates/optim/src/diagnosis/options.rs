@@ -19,6 +19,8 @@ pub(super) struct Settings {
     pub(super) history_size: i64,
     /// Whether there is a line search.
     pub(super) searches: bool,
+    /// Whether the negated loss is minimised.
+    pub(super) maximize: bool,
 }
 
 impl Settings {
@@ -41,6 +43,7 @@ impl Settings {
             tolerance_change: float("tolerance_change")?,
             history_size: int("history_size")?,
             searches: !option("line_search_fn")?.is_none(),
+            maximize: group.get("maximize").and_then(|value| value.as_bool()).unwrap_or(false),
         })
     }
 }

@@ -90,15 +90,17 @@ pub(super) struct Probe<'a, 'c> {
     /// Labels of parameters that the closure itself has changed.
     pub(super) meddled: Vec<String>,
     closure: &'a mut Closure<'c>,
+    /// -1 where the loss is maximised: everything is then judged by the negated loss, which is minimised.
+    pub(super) sign: f64,
 }
 
 impl<'a, 'c> Probe<'a, 'c> {
-    pub(super) fn new(params: Vec<Parameter>, closure: &'a mut Closure<'c>) -> Self {
+    pub(super) fn new(params: Vec<Parameter>, closure: &'a mut Closure<'c>, maximize: bool) -> Self {
         let mut x = vec![0.0; params.last().map_or(0, |param| param.range.end)];
         for Parameter { tensor, range, .. } in &params {
             tensor.read_into(&mut x[range.clone()]);
         }
-        Self { params, x, evaluations: 0, meddled: Vec::new(), closure }
+        Self { params, x, evaluations: 0, meddled: Vec::new(), closure, sign: if maximize { -1.0 } else { 1.0 } }
     }
 
     pub(super) fn tensors(&self) -> impl Iterator<Item = &Tensor> {
@@ -177,8 +179,9 @@ impl<'a, 'c> Probe<'a, 'c> {
                 if untouched { Given::Stale } else { Given::Fresh }
             })
             .collect();
+        gradient.iter_mut().for_each(|g| *g *= self.sign);
         Ok(Sample {
-            loss: value,
+            loss: self.sign * value,
             dtype: loss.dtype(),
             has_history: loss.requires_grad(),
             gradient,
