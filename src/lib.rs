@@ -51,7 +51,7 @@ pub mod prelude {
     pub use optim::{
         Adadelta, Adagrad, Adam, AdamW, Adamax, Asgd, BoxError, GradClip, Lbfgs, LineSearch, NAdam, NonFinite,
         Optimizer, ParamGroup, RAdam, RmsProp, Rprop, Sgd, StepReport, StopReason, WeightDecay, lr_scheduler,
-        register_optimizer_step_post_hook, register_optimizer_step_pre_hook,
+        lr_scheduler::LrScheduler, register_optimizer_step_post_hook, register_optimizer_step_pre_hook,
     };
     #[cfg(feature = "linalg")]
     pub use tape::linalg;

@@ -5,7 +5,7 @@ mod faults;
 
 use faults::{Outcome, diagnose, leaf, leaf32, says, top};
 use optim::diagnosis::{Cause, Certainty};
-use optim::{BoxError, Error, Lbfgs, LineSearch, Optimizer};
+use optim::{BoxError, Error, Lbfgs, LineSearch, Optimizer, ParamGroup};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tape::{DType, Tensor, random};
@@ -342,5 +342,43 @@ fn a_loss_that_is_maximised_is_judged_by_its_negative() -> Outcome {
         Ok(loss)
     })?;
     assert_eq!(accumulating.findings()[0].cause, Cause::AccumulatingGradients, "{accumulating}");
+    Ok(())
+}
+
+#[test]
+fn a_penalty_belongs_to_what_is_judged() -> Outcome {
+    // exp(-x) alone has no minimum; with the penalty it has one, and the step finds it.
+    let x = Tensor::from([0.0]).requires_grad_(true);
+    let optimizer =
+        Lbfgs::builder([&x]).line_search_fn(LineSearch::StrongWolfe).weight_decay(0.1).max_iter(50).build()?;
+    let closure = || {
+        optimizer.zero_grad();
+        let loss = (-&x).exp().sum();
+        loss.backward()?;
+        Ok(loss)
+    };
+    optimizer.step(closure)?;
+    let diagnosis = optimizer.diagnose(closure)?;
+    assert!(diagnosis.findings().iter().all(|finding| finding.cause == Cause::AtMinimum), "{diagnosis}");
+    assert!(diagnosis.to_string().contains("loss 0.3269"), "exp(-x) + 0.05 x^2 at its minimum: {diagnosis}");
+    Ok(())
+}
+
+#[test]
+fn groups_are_diagnosed_together_if_they_share_a_rate() -> Outcome {
+    let [a, b] = [3.0, -2.0].map(|x| Tensor::from([x]).requires_grad_(true));
+    let groups = [ParamGroup::new([("a", &a)]), ParamGroup::new([("b", &b)])];
+    let optimizer = Lbfgs::builder(groups).parameter_groups(true).build()?;
+    let closure = || {
+        optimizer.zero_grad();
+        let loss = (&a * &a).sum();
+        loss.backward()?;
+        Ok(loss)
+    };
+    let diagnosis = optimizer.diagnose(closure)?;
+    assert!(diagnosis.to_string().contains('b'), "b has no gradient: {diagnosis}");
+    optimizer.param_groups()[1].set_lr(0.5);
+    let refused = optimizer.diagnose(closure).unwrap_err().to_string();
+    assert!(refused.starts_with("diagnose: the groups have different learning rates"), "{refused}");
     Ok(())
 }

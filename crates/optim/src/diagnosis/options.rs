@@ -24,7 +24,15 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    pub(super) fn read(group: &ParamGroup) -> Result<Self> {
+    /// Those of the first group; others have to agree on the learning rate.
+    pub(super) fn read(groups: &[ParamGroup]) -> Result<Self> {
+        let [group, others @ ..] = groups else { return Err(Error::ParameterGroups) };
+        if !others.is_empty() && group.get("parameter_groups") != Some(Value::Bool(true)) {
+            return Err(Error::ParameterGroups);
+        }
+        if others.iter().any(|other| other.get("lr") != group.get("lr")) {
+            return Err(Error::GroupsOfSeveralRates);
+        }
         let option = |name| group.get(name).ok_or(Error::MissingOption(name));
         let wrong = |name, wanted, found: &Value| Error::WrongOption { name, wanted, found: found.to_string() };
         let int = |name| option(name).and_then(|value| value.as_int().ok_or_else(|| wrong(name, "an int", &value)));

@@ -181,7 +181,7 @@ fn lr<T: Float>(dict: &Dict) -> Result<Number<T>> {
     load_number(lr).map_err(|_| wrong("lr", "a number or a tensor of one element", lr))
 }
 
-fn decay(dict: &Dict) -> Result<Option<WeightDecay>> {
+pub(super) fn decay(dict: &Dict) -> Result<Option<WeightDecay>> {
     let wanted = "a number, or ('L1', a number)";
     let decay = read(dict, "weight_decay", wanted, WeightDecay::read)?;
     match decay {
