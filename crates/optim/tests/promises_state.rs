@@ -127,42 +127,34 @@ fn i_equal_runs_are_equal_bit_for_bit() -> Outcome {
     Ok(())
 }
 
-/// Where the iterations of two long steps led.
+/// Where the iterations of one long step led.
 fn trajectory<T: Float>(problem: &'static Problem, search: bool, mode: Mode) -> Result<Vec<Vec<f64>>, optim::Error> {
     let case = Case { problem, search, mode, fault: Fault::None, at: 1 };
-    let run = Run::<T>::new(case, |builder| builder.max_eval(1000).lr(if search { 1.0 } else { 0.01 }))?;
-    let mut points = Vec::new();
-    for _ in 0..2 {
-        points.extend(run.step().seen.into_iter().map(|(_, at)| at));
-    }
-    Ok(points)
+    let lr = if search { 1.0 } else { 0.01 };
+    let run = Run::<T>::new(case, |builder| builder.max_iter(40).max_eval(1000).lr(lr))?;
+    Ok(run.step().seen.into_iter().map(|(_, at)| at).collect())
+}
+
+/// The trajectory is torch's; a guarded one may go on where torch's ended.
+fn is_torchs<T: Float>(problem: &'static Problem, search: bool, mode: Mode) -> Outcome {
+    let (torch, ours) = (trajectory::<T>(problem, search, Mode::Torch)?, trajectory::<T>(problem, search, mode)?);
+    let told = format!("{}, {mode:?} {}: {torch:?}\n{ours:?}", problem.name, T::DTYPE);
+    assert!(torch.len() > 5, "{told}");
+    assert!(if mode.is_guarded() { ours.starts_with(&torch) } else { ours == torch }, "{told}");
+    Ok(())
 }
 
 /// Golden files pin torch's own trajectory (`torch_golden`); the other modes leave it only where something is wrong.
 #[test]
 fn j_every_mode_has_torchs_trajectory_where_nothing_goes_wrong() -> Outcome {
-    let good = |problem: &&Problem| ["Rosenbrock", "quartic", "badly scaled", "Himmelblau"].contains(&problem.name);
-    for problem in PROBLEMS.iter().filter(good) {
-        for mode in MODES {
-            let told = format!("{}, {mode:?}", problem.name);
-            let (torch, ours) =
-                (trajectory::<f64>(problem, true, Mode::Torch)?, trajectory::<f64>(problem, true, mode)?);
-            assert!(torch.len() > 5, "{told}");
-            assert_eq!(torch, ours, "{told}");
-            assert_eq!(
-                trajectory::<f32>(problem, true, Mode::Torch)?,
-                trajectory::<f32>(problem, true, mode)?,
-                "{told}"
-            );
-        }
-    }
-    let quartic = &PROBLEMS[1];
+    let [rosenbrock, quartic, _, badly_scaled, ..] = &PROBLEMS;
     for mode in MODES {
-        assert_eq!(
-            trajectory::<f64>(quartic, false, Mode::Torch)?,
-            trajectory::<f64>(quartic, false, mode)?,
-            "{mode:?}"
-        );
+        for problem in [rosenbrock, quartic, badly_scaled] {
+            is_torchs::<f64>(problem, true, mode)?;
+            is_torchs::<f32>(problem, true, mode)?;
+        }
+        is_torchs::<f64>(quartic, false, mode)?;
+        is_torchs::<f32>(quartic, false, mode)?;
     }
     Ok(())
 }
