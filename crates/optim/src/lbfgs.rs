@@ -1,5 +1,6 @@
 //! L-BFGS as `torch.optim.LBFGS` runs it.
 
+mod alphas;
 mod builder;
 mod callback;
 mod exits;
@@ -29,7 +30,7 @@ pub use grad_clip::GradClip;
 pub use non_finite::NonFinite;
 pub use weight_decay::WeightDecay;
 
-use crate::base::{Loaded, OptimizerBase, deep_copy, lock};
+use crate::base::{Loaded, OptimizerBase, deep_copy, lock, repeats_elements};
 use crate::optimizer::{Closure, Optimizer};
 use crate::{BoxError, Error, IntoParams, ParamGroup, Result, StepReport};
 use callback::Callback;
@@ -95,7 +96,7 @@ impl Lbfgs {
         if groups.len() > 1 && !several_allowed(&groups) {
             return Err(Error::ParameterGroups);
         }
-        groups.iter().try_for_each(check_dtypes)?;
+        groups.iter().try_for_each(check_params)?;
         let problem = Mutex::new(Arc::new(problem));
         Ok(Self { base, problem, callback, report: Mutex::default(), others: Mutex::default() })
     }
@@ -139,10 +140,13 @@ fn several_allowed(groups: &[ParamGroup]) -> bool {
     groups.first().and_then(|group| group.get("parameter_groups")) == Some(Value::Bool(true))
 }
 
-fn check_dtypes(group: &ParamGroup) -> Result<()> {
+fn check_params(group: &ParamGroup) -> Result<()> {
     for (index, param) in group.params().iter().enumerate() {
         if !param.dtype().is_floating_point() {
             return Err(Error::NotFloatingPoint { index, dtype: param.dtype() });
+        }
+        if repeats_elements(param) {
+            return Err(Error::RepeatedElements { index, shape: param.sizes().to_vec() });
         }
     }
     Ok(())
@@ -200,7 +204,12 @@ impl Optimizer for Lbfgs {
         if !several_allowed(&self.base.groups().all()) {
             return self.base.add_group(group);
         }
-        check_dtypes(&group)?;
+        check_params(&group)?;
+        let with_defaults = group.deep_copy();
+        // What is wrong with the group itself is told by `add_group`, in torch's order.
+        if with_defaults.prepare(&[], self.base.defaults()).is_ok() {
+            options::check(&with_defaults, self.problem().flat.dtype())?;
+        }
         self.base.add_group(group)?;
         let mut problem = lock(&self.problem);
         *problem = Arc::new(problem.over(&self.base.groups().all()));

@@ -4,8 +4,10 @@
 mod common;
 
 use checkpoint::Value;
-use common::{Outcome, bowl, quartic, rosenbrock, step};
-use optim::{BoxError, Error, GradClip, Lbfgs, LbfgsBuilder, LineSearch, Optimizer, StopReason, WeightDecay};
+use common::{Outcome, bowl, counters, quartic, rosenbrock, step};
+use optim::{
+    BoxError, Error, GradClip, Lbfgs, LbfgsBuilder, LineSearch, Optimizer, ParamGroup, StopReason, WeightDecay,
+};
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 use tape::{DType, Tensor};
@@ -66,7 +68,7 @@ fn wrong_values_are_refused_when_the_optimizer_is_built() -> Outcome {
         ("'c2'", |b| b.c2(1e-5)),
         ("'c2'", |b| b.c2(f64::NAN)),
         ("Invalid weight_decay value: -1", |b| b.weight_decay(-1.0)),
-        ("Invalid weight_decay value: NaN", |b| b.weight_decay(WeightDecay::L1(f64::NAN))),
+        ("Invalid weight_decay value: nan", |b| b.weight_decay(WeightDecay::L1(f64::NAN))),
         ("Invalid weight_decay value: inf", |b| b.weight_decay(WeightDecay::L2(f64::INFINITY))),
         ("'grad_clip'", |b| b.grad_clip(GradClip::Value(-1.0))),
         ("'grad_clip'", |b| b.grad_clip(GradClip::ValueRange(1.0, -1.0))),
@@ -237,5 +239,62 @@ fn the_relative_tolerance_is_tested_last_and_names_itself() -> Outcome {
     assert_eq!(level.report().stop, StopReason::MaxIter, "equal losses do not end it");
     assert_eq!(ends(|b| b.tolerance_change_rel(2.0).max_iter(1))?, StopReason::MaxIter);
     assert_eq!(ends(|b| b.tolerance_change_rel(2.0).tolerance_change(1e3))?, StopReason::StepTolerance);
+    Ok(())
+}
+
+#[test]
+fn a_history_without_limit_takes_no_memory_before_there_are_pairs() -> Outcome {
+    let p = Tensor::from([-1.2, 1.0]);
+    for pairs in [usize::MAX, 1 << 40, 1 << 20] {
+        p.write_from(&[-1.2, 1.0]);
+        let optimizer = Lbfgs::builder([&p]).history_size(pairs).line_search_fn(LineSearch::StrongWolfe).build()?;
+        step(&optimizer, &p, rosenbrock::<f64>)?;
+        let saved = optimizer.state_dict();
+        assert_eq!(optimizer.report().pairs_in_memory, 18);
+        assert!(saved["state"][0]["al"].len() <= 1 << 18, "what is saved has an end too");
+        let again = Lbfgs::builder([&p]).history_size(pairs).line_search_fn(LineSearch::StrongWolfe).build()?;
+        again.load_state_dict(saved)?;
+        step(&again, &p, rosenbrock::<f64>)?;
+        assert_eq!(counters(&again), (35, 44));
+    }
+    Ok(())
+}
+
+#[test]
+fn an_expanded_parameter_is_refused() {
+    let p = Tensor::from([1.0]).expand([3]);
+    let refused = Lbfgs::builder([&p]).build().unwrap_err();
+    assert!(matches!(refused, Error::RepeatedElements { index: 0, .. }), "{refused}");
+}
+
+#[test]
+fn a_copy_made_during_the_first_iteration_begins_with_one() -> Outcome {
+    let p = Tensor::from([-1.2, 1.0]);
+    let optimizer = Lbfgs::builder([&p]).max_iter(2).build()?;
+    let copies = RefCell::new(Vec::new());
+    optimizer.step(|| {
+        copies.borrow_mut().push(optimizer.clone());
+        optimizer.zero_grad();
+        rosenbrock::<f64>(&p)
+    })?;
+    // The second evaluation is made in the first iteration, which the copy does not know the end of.
+    for copy in copies.into_inner() {
+        p.write_from(&[-1.2, 1.0]);
+        step(&copy, &p, rosenbrock::<f64>)?;
+        let fresh = Tensor::from([-1.2, 1.0]);
+        step(&Lbfgs::builder([&fresh]).max_iter(2).build()?, &fresh, rosenbrock::<f64>)?;
+        assert_eq!(p.to_vec::<f64>(), fresh.to_vec::<f64>());
+    }
+    Ok(())
+}
+
+#[test]
+fn an_added_group_is_checked_like_the_first() -> Outcome {
+    let (a, b) = (Tensor::from([1.0]), Tensor::from([2.0]));
+    let optimizer = Lbfgs::builder([&a]).parameter_groups(true).build()?;
+    let refused = optimizer.add_param_group(ParamGroup::new([&b]).with("lr", -1.0)).unwrap_err();
+    assert!(refused.to_string().starts_with("Invalid learning rate"), "{refused}");
+    assert_eq!(optimizer.param_groups().len(), 1);
+    optimizer.add_param_group(ParamGroup::new([&b]).with("lr", 0.5))?;
     Ok(())
 }

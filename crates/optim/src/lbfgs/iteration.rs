@@ -1,5 +1,6 @@
 //! The begin of an iteration: memory, direction, first step length.
 
+use super::alphas::Alphas;
 use super::line_search::SLOTS;
 use super::scalar::Number;
 use super::state::State;
@@ -68,7 +69,7 @@ impl<T: Float> Step<'_, '_, T> {
         let mut state = lock(&self.engine.state);
         state.memory.clear();
         state.h_diag = Number::Int(1);
-        state.al.as_deref_mut().unwrap_or_default().fill(None);
+        state.al.as_mut().into_iter().for_each(Alphas::clear);
         vector::neg(self.steering(), &mut state.d);
         let slope = vector::dot(&self.buffers.gradients[self.accepted], &state.d);
         self.report.directional_derivative = Some(slope.to_f64());
@@ -111,17 +112,16 @@ impl<T: Float> Step<'_, '_, T> {
             state.memory.discard(candidate);
             self.report.pairs_skipped += 1;
         }
-        if state.al.is_none() {
-            let places = usize::try_from(history_size).unwrap_or(0);
-            state.al = Some(vec![None; places]);
-            state.al_last = self.stored_before;
-        }
-        let alphas = state.al.as_deref_mut().unwrap_or_default();
-        if state.memory.len() > alphas.len() {
-            let (pairs, places) = (state.memory.len(), alphas.len());
+        let al_last = self.stored_before;
+        let alphas = state.al.get_or_insert_with(|| {
+            state.al_last = al_last;
+            Alphas::new(usize::try_from(history_size).unwrap_or(0))
+        });
+        let (pairs, places) = (state.memory.len(), alphas.places);
+        let Some(alphas) = alphas.room(pairs) else {
             state.t = Number::Int(0);
             return Err(Error::HistoryOutgrown { pairs, places });
-        }
+        };
         state.memory.direction(self.steering(), state.h_diag, alphas, &mut state.d);
         Ok(())
     }

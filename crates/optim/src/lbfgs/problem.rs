@@ -33,7 +33,12 @@ impl<T: Float> Precision<T> {
     }
 
     fn copy(&self) -> Self {
-        Self::new(lock(&self.state).clone())
+        let mut state = lock(&self.state).clone();
+        if !state.begun {
+            // Copied while the first iteration was running: the copy begins anew.
+            state.n_iter = 0;
+        }
+        Self::new(state)
     }
 
     fn load(&self, saved: Option<&Value>, n: usize, narrow: bool) -> Result<()> {

@@ -3,6 +3,7 @@
 //! torch's names mislead in one place, translated here and nowhere else: `old_dirs` holds the gradient
 //! changes `y`, `old_stps` the steps `s`.
 
+use super::alphas::Alphas;
 use super::memory::Memory;
 use super::metric::Metric;
 use super::scalar::Number;
@@ -31,7 +32,7 @@ pub(crate) struct State<T> {
     /// The clipped gradient that `d` was made of; empty without clipping.
     pub(super) prev_clipped: Vec<T>,
     /// torch's scratch of the two-loop recursion, as long as `history_size` was when it was made.
-    pub(crate) al: Option<Vec<Option<T>>>,
+    pub(crate) al: Option<Alphas<T>>,
     /// `al` was made after the other keys had been stored, so it comes last.
     pub(crate) al_last: bool,
     /// The metric that memory and direction are in.
@@ -100,9 +101,9 @@ impl<T: Float> State<T> {
         }
         dict.insert("func_evals", self.func_evals);
         dict.insert("n_iter", self.n_iter);
-        let al = || self.al.iter().flatten().map(|a| a.map(scalar)).collect::<Value>();
-        if self.al.is_some() && !self.al_last {
-            dict.insert("al", al());
+        let al = self.al.as_ref().map(Alphas::save);
+        if let Some(al) = al.clone().filter(|_| !self.al_last) {
+            dict.insert("al", al);
         }
         if self.begun {
             dict.insert("d", vector(&self.d));
@@ -117,8 +118,8 @@ impl<T: Float> State<T> {
         } else if self.none_stored {
             dict.extend(STORED.map(|key| (key, Value::None)));
         }
-        if self.al.is_some() && self.al_last {
-            dict.insert("al", al());
+        if let Some(al) = al.filter(|_| self.al_last) {
+            dict.insert("al", al);
         }
         if !self.metric.is_identity() {
             dict.insert(SCALES, self.metric.scales().to_vec());
@@ -140,9 +141,7 @@ impl<T: Float> State<T> {
         state.func_evals = saved.get("func_evals").map_or(Ok(0), i64::try_from)?;
         state.n_iter = saved.get("n_iter").map_or(Ok(0), i64::try_from)?;
         if let Some(al) = saved.get("al") {
-            let places = al.as_list().ok_or(wrong_kind("a list", al))?;
-            let read = |a: &Value| if a.is_none() { Ok(None) } else { load_scalar(a).map(Some) };
-            state.al = Some(places.iter().map(read).collect::<Result<_>>()?);
+            state.al = Some(Alphas::load(al)?);
             state.al_last = dict.keys().position(|k| k.as_str() == Some("al"))
                 > dict.keys().position(|k| k.as_str() == Some("d")).or(Some(usize::MAX));
         }
@@ -200,7 +199,7 @@ impl<T: Float> State<T> {
     }
 }
 
-fn scalar<T: Float>(x: T) -> Value {
+pub(super) fn scalar<T: Float>(x: T) -> Value {
     Tensor::from_vec(vec![x], ()).into()
 }
 
@@ -225,7 +224,7 @@ pub(crate) fn load_number<T: Float>(value: &Value) -> Result<Number<T>> {
     }
 }
 
-fn load_scalar<T: Float>(value: &Value) -> Result<T> {
+pub(super) fn load_scalar<T: Float>(value: &Value) -> Result<T> {
     match value {
         Value::Tensor(x) if x.numel() == 1 => Ok(x.item_as()),
         Value::Tensor(x) => {

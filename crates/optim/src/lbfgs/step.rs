@@ -69,8 +69,9 @@ pub(super) fn run<T: Float>(
     let mut options = Options::read(&groups)?;
     let cleared = {
         let mut state = lock(&engine.state);
+        let cleared = state.adopt(&mut options.objective.metric);
         state.memory.set_narrow(options.additions.narrow_history);
-        state.adopt(&mut options.objective.metric)
+        cleared
     };
     let mut step = Step::new(lbfgs, flat, engine, &groups, &options, closure);
     step.report.tolerance_grad = options.tolerance_grad;
