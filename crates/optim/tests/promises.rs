@@ -88,7 +88,7 @@ fn run<T: Float>(case: Case, findings: &mut Findings) -> bool {
             break;
         }
     }
-    if arrives::<T>(case) {
+    if arrives(case) {
         let tolerance = if T::DTYPE == DType::F32 { 1e-3 } else { 1e-5 };
         let loss = run.loss();
         findings.test('g', loss <= case.problem.least + tolerance, || {
@@ -100,7 +100,7 @@ fn run<T: Float>(case: Case, findings: &mut Findings) -> bool {
 
 /// Whether a run must arrive at the minimum, whatever went wrong before. Plain steps of a given length may overshoot
 /// for good; where the trials of a search may overflow or leave the domain only recovering helps.
-fn arrives<T: Float>(case: Case) -> bool {
+fn arrives(case: Case) -> bool {
     let harmless = matches!(case.fault, Fault::None | Fault::Error | Fault::Panic);
     let lies = matches!(case.fault, Fault::FlippedGradient | Fault::ScaledGradient | Fault::NoisyGradient);
     let leaves_domain = ["x - ln x", "exp"].contains(&case.problem.name) && !case.mode.recovers();
