@@ -119,4 +119,4 @@ pub use lbfgs::{GradClip, Iteration, Lbfgs, LbfgsBuilder, LineSearch, NonFinite,
 pub use optimizer::{AsOptimizer, Closure, Optimizer, evaluate};
 pub use param_group::ParamGroup;
 pub use params::{IntoParams, Param};
-pub use report::{Compared, FirstStep, StepReport, StopReason};
+pub use report::{Compared, FirstStep, Kink, SlopeCheck, SlopeChecks, StepReport, StopReason};

@@ -1,16 +1,20 @@
 //! What a step did and why it stopped.
 
+mod causes;
 mod number;
+mod slopes;
 mod stop;
 mod text;
 
 pub(crate) use number::Short;
+pub use slopes::{Kink, SlopeCheck, SlopeChecks};
 pub use stop::{Compared, StopReason};
 
 use crate::lbfgs::Iteration;
 use std::time::Duration;
 
-/// What the last step did. Printing it gives two to six lines of plain words.
+/// What the last step did. Printing it gives two to six lines of plain words: why it
+/// stopped, the cause if something is wrong, the numbers.
 ///
 /// With the feature `serde` it can be serialised.
 ///
@@ -80,6 +84,8 @@ pub struct StepReport {
     pub pairs_damped: usize,
     /// Curvature pairs refused in this step because `y . s <= 1e-10`.
     pub pairs_skipped: usize,
+    /// `y . s` of the last pair that was refused.
+    pub refused_curvature: Option<f64>,
     /// Curvature pairs in memory at the end.
     pub pairs_in_memory: usize,
     /// Memory that the pairs take, in bytes.
@@ -98,16 +104,25 @@ pub struct StepReport {
     pub params_with_zero_gradient: Vec<String>,
     /// Parameters whose gradient was NaN or infinite somewhere.
     pub params_with_non_finite_gradient: Vec<String>,
+    /// Parameters that were NaN or infinite themselves where the step began; looked at only if the first loss
+    /// was not finite.
+    pub params_non_finite: Vec<String>,
     /// Whether `backward` reached a parameter of this optimizer in the first evaluation. It is not seen on other
     /// threads than that of the step.
     pub reached_own_parameters: bool,
     /// Shapes of the leaves that `backward` reached in the first evaluation and that are no parameters of this
     /// optimizer.
     pub foreign_leaves: Vec<Vec<usize>>,
-    /// Whether the second evaluation added to the gradients that the first had left.
+    /// Whether one of the first two evaluations added to gradients that were there before.
     pub gradients_accumulate: bool,
     /// Evaluations that gave the loss and gradient of another point, to the bit.
     pub unchanged_evaluations: usize,
+    /// Evaluations on a line that gave its first loss and gradient because the parameters had not moved.
+    pub(crate) unmoved_evaluations: usize,
+    /// Whether the changes of the loss were those that the gradients promised.
+    pub slope_checks: SlopeChecks,
+    /// A place where the slope jumped through zero, if a line search closed in on one.
+    pub kink: Option<Kink>,
     /// Evaluations whose loss or gradient was NaN or infinite.
     pub non_finite_evaluations: usize,
     /// The first of them: its number in this step, from 1, and its loss.
@@ -159,6 +174,7 @@ impl Default for StepReport {
             pairs_accepted: 0,
             pairs_damped: 0,
             pairs_skipped: 0,
+            refused_curvature: None,
             pairs_in_memory: 0,
             history_bytes: 0,
             resets: 0,
@@ -168,10 +184,14 @@ impl Default for StepReport {
             params_without_gradient: Vec::new(),
             params_with_zero_gradient: Vec::new(),
             params_with_non_finite_gradient: Vec::new(),
+            params_non_finite: Vec::new(),
             reached_own_parameters: false,
             foreign_leaves: Vec::new(),
             gradients_accumulate: false,
             unchanged_evaluations: 0,
+            unmoved_evaluations: 0,
+            slope_checks: SlopeChecks::default(),
+            kink: None,
             non_finite_evaluations: 0,
             first_non_finite: None,
             noise_floor: f64::NAN,

@@ -2,6 +2,7 @@
 
 use super::line_search::{BEFORE_A_WALL, Ending, Point, SLOTS, strong_wolfe};
 use super::non_finite::NonFinite;
+use super::observer::Line;
 use super::options::Search;
 use super::scalar::Number;
 use super::step::{Start, Step};
@@ -18,6 +19,7 @@ pub(super) struct Moved<T> {
 impl<T: Float> Step<'_, '_, T> {
     /// Moves from a point of this loss; `None` where every trial was NaN or infinite.
     pub(super) fn advance(&mut self, start: &Start<T>, last: bool, loss: f64) -> Result<Option<Moved<T>>> {
+        self.observer.line = Line::new(start.slope.to_f64(), start.direction_max.to_f64());
         match &self.options.search {
             Search::None if last && !self.options.additions.evaluates_last() => {
                 self.add(start.t);
@@ -43,6 +45,7 @@ impl<T: Float> Step<'_, '_, T> {
             let (_, new_loss) = self.evaluate(slot)?;
             let gradient_max = vector::max_abs(&self.buffers.gradients[slot]).to_f64();
             self.look_for_a_constant_closure(new_loss, slot);
+            self.compare_with_slopes(t, new_loss, None, slot);
             if recovers && !(new_loss.is_finite() && gradient_max.is_finite()) {
                 self.report.count_evaluation(new_loss, gradient_max);
                 self.flat.restore(&self.buffers.x);
@@ -94,6 +97,7 @@ impl<T: Float> Step<'_, '_, T> {
         self.astray = false;
         let slope = vector::dot(&self.buffers.gradients[slot], &lock(&self.engine.state).d);
         self.report.count_evaluation(loss, slope.to_f64());
+        self.compare_with_slopes(t, loss, Some(slope), slot);
         if loss.is_finite() && slope.to_f64().is_finite() {
             return Ok((loss, slope));
         }
