@@ -20,6 +20,10 @@ const WITHOUT_CASES: &[(&str, &str)] = &[
     ("read_into", "reads, computes nothing; tested beside its definition"),
     ("write_from", "writes from a slice, which torch does not have"),
     ("add_scaled", "adds a slice, which torch does not have"),
+    ("update_with", "a rule of the caller's; every first-order optimizer is compared with torch through it"),
+    ("norm_in_memory_order", "compared with torch's clip_grad_norm_ in the tests of nn"),
+    ("scale_by", "compared with torch's clip_grad_norm_ in the tests of nn"),
+    ("limit_to", "compared with torch's clip_grad_value_ in the tests of nn"),
     ("linalg.inverse", "torch's other name of linalg.inv"),
     ("linalg.pinverse", "torch's other name of linalg.pinv"),
 ];

@@ -3,19 +3,22 @@
 mod groups;
 mod hooks;
 mod packing;
+mod printing;
 
 pub use groups::Groups;
 pub use hooks::{
     Hooks, OptimizerHook, StateDictHook, StepArgs, StepPostHook, StepPreHook, register_optimizer_step_post_hook,
-    register_optimizer_step_pre_hook,
+    register_optimizer_step_post_hook_on_all_threads, register_optimizer_step_pre_hook,
+    register_optimizer_step_pre_hook_on_all_threads,
 };
 pub(crate) use hooks::{load_state_dict, state_dict, step};
 pub use packing::Loaded;
-pub(crate) use packing::{pack, unpack, wrong_kind};
+pub(crate) use packing::{deep_copy, pack, unpack, wrong_kind};
+pub(crate) use printing::formatted;
 
+use crate::lr_scheduler::LrScheduler;
 use crate::{Error, IntoParams, Param, ParamGroup, Result};
-use checkpoint::{Dict, Key, Value};
-use std::fmt::{self, Display, Formatter};
+use checkpoint::{Dict, Value};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tape::{Tensor, no_grad};
@@ -29,7 +32,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// parameter.
 ///
 /// An optimizer of your own holds one of these and hands it out through [`Optimizer::base`]; the trait then
-/// has everything but the step. [`Display`] prints it as torch prints an optimizer.
+/// has everything but the step. Its [`Display`](std::fmt::Display) prints as torch prints an optimizer.
 ///
 /// A clone is over the same parameters, with groups of its own that begin with the same options, and without
 /// hooks, as a copy of an optimizer is in torch.
@@ -39,15 +42,23 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub struct OptimizerBase {
     name: &'static str,
     groups: Arc<Groups>,
+    /// Options that have no default.
+    required: Vec<&'static str>,
     defaults: Dict,
     hooks: Hooks,
     running: AtomicBool,
     warnings: Mutex<Vec<String>>,
     /// Entries of torch's `optimizer.state` whose keys are no parameters.
     extra: Mutex<Dict>,
+    /// The scheduler that alone is to set the learning rate.
+    scheduler: Mutex<Option<Arc<dyn LrScheduler>>>,
 }
 
-/// As long as it lives, no other step, load or added group.
+/// torch's warning of a parameter that a group has twice.
+const REPEATED: &str = "optimizer contains a parameter group with duplicate parameters; in future, this will cause \
+                        an error; see github.com/pytorch/pytorch/issues/40967 for more information";
+
+/// As long as it lives, no other step or load.
 #[derive(Debug)]
 pub(crate) struct Running<'a>(&'a AtomicBool);
 
@@ -65,11 +76,36 @@ impl OptimizerBase {
     /// torch's, in torch's order: if there are no parameters, tensors and groups are mixed, a parameter is
     /// computed from others, some have names and some have none, or one is in two groups.
     pub fn new(name: &'static str, params: impl IntoParams, defaults: Dict) -> Result<Self> {
-        Self::build(name, params.into_params(), defaults)
+        Self::build(name, params.into_params(), &[], defaults)
     }
 
-    fn build(name: &'static str, params: Vec<Param>, defaults: Dict) -> Result<Self> {
-        let base = Self::over(name, Groups::default(), defaults);
+    /// As [`new`](Self::new), for an optimizer with options that have no default: every group has to bring
+    /// them. torch writes `required` where their default would stand.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and [`Error::RequiredOption`] if a group lacks one of them.
+    ///
+    /// ```
+    /// use checkpoint::Dict;
+    /// use optim::{OptimizerBase, ParamGroup};
+    /// let p = tape::Tensor::from([1.0]);
+    /// let group = ParamGroup::new([&p]).with("lr", 0.1);
+    /// OptimizerBase::with_required("Mine", [group], &["lr"], Dict::new())?;
+    /// let error = OptimizerBase::with_required("Mine", [&p], &["lr"], Dict::new()).unwrap_err();
+    /// assert_eq!(error.to_string(), "parameter group didn't specify a value of required optimization parameter lr");
+    /// # Ok::<(), optim::Error>(())
+    /// ```
+    pub fn with_required(
+        name: &'static str,
+        params: impl IntoParams,
+        required: &[&'static str],
+        defaults: Dict,
+    ) -> Result<Self> {
+        Self::build(name, params.into_params(), required, defaults)
+    }
+
+    fn build(name: &'static str, params: Vec<Param>, required: &[&'static str], defaults: Dict) -> Result<Self> {
+        let base = Self::over(name, Groups::default(), required, defaults);
         match params.first() {
             None => return Err(Error::EmptyParameterList),
             // The first element alone decides whether these are groups, as in torch.
@@ -77,8 +113,8 @@ impl OptimizerBase {
                 for param in params {
                     match param {
                         Param::Group(group) => base.add_group(group)?,
-                        Param::Tensor(_) => return Err(Error::NotAGroup("a Tensor")),
-                        Param::Named(..) => return Err(Error::NotAGroup("a named Tensor")),
+                        Param::Tensor(_) => return Err(Error::NotAGroup("<class 'torch.Tensor'>")),
+                        Param::Named(..) => return Err(Error::NotAGroup("<class 'tuple'>")),
                     }
                 }
             }
@@ -87,15 +123,17 @@ impl OptimizerBase {
         Ok(base)
     }
 
-    fn over(name: &'static str, groups: Groups, defaults: Dict) -> Self {
+    fn over(name: &'static str, groups: Groups, required: &[&'static str], defaults: Dict) -> Self {
         Self {
             name,
             groups: Arc::new(groups),
+            required: required.to_vec(),
             defaults,
             hooks: Hooks::default(),
             running: AtomicBool::new(false),
             warnings: Mutex::default(),
             extra: Mutex::default(),
+            scheduler: Mutex::default(),
         }
     }
 
@@ -123,6 +161,11 @@ impl OptimizerBase {
     /// What torch would have warned of.
     pub fn warnings(&self) -> Vec<String> {
         lock(&self.warnings).clone()
+    }
+
+    /// See [`Optimizer::lr_scheduler`](crate::Optimizer::lr_scheduler).
+    pub(crate) fn scheduler(&self) -> MutexGuard<'_, Option<Arc<dyn LrScheduler>>> {
+        lock(&self.scheduler)
     }
 
     /// Sets an entry of the state that belongs to no parameter: torch's `optimizer.state["name"] = value`. Such
@@ -158,14 +201,19 @@ impl OptimizerBase {
         }
     }
 
-    pub(crate) fn is_running(&self) -> bool {
-        self.running.load(Ordering::Relaxed)
+    /// Refuses `call` inside a step, without claiming the optimizer.
+    pub(crate) fn refuse_while_running(&self, call: &'static str) -> Result<()> {
+        if self.running.load(Ordering::Relaxed) { Err(Error::StepIsRunning { call }) } else { Ok(()) }
     }
 
+    /// torch's checks in torch's order, then the group is in. torch warns of a repeated parameter before it
+    /// looks at the other groups.
     pub(crate) fn add_group(&self, group: ParamGroup) -> Result<()> {
-        let warning = self.groups.add(group, &self.defaults)?;
-        lock(&self.warnings).extend(warning);
-        Ok(())
+        group.prepare(&self.required, &self.defaults)?;
+        if group.repeats_params() {
+            lock(&self.warnings).push(REPEATED.to_owned());
+        }
+        self.groups.join(group)
     }
 
     /// torch's `zero_grad`: without gradients at all, or with gradients that are zero, have no history and
@@ -185,7 +233,7 @@ impl OptimizerBase {
                 param.set_grad(Some(detached.clone()));
                 detached
             };
-            no_grad(|| grad.zero_());
+            no_grad(|| each_once(&grad).zero_());
         }
     }
 
@@ -195,31 +243,18 @@ impl OptimizerBase {
     }
 }
 
+/// The elements of a tensor without those that an expanded one repeats.
+fn each_once(tensor: &Tensor) -> Tensor {
+    let repeated = |dim: &isize| tensor.size(*dim) > 1 && tensor.stride()[dim.unsigned_abs()] == 0;
+    (0..tensor.dim() as isize).filter(repeated).fold(tensor.clone(), |tensor, dim| tensor.narrow(dim, 0, 1))
+}
+
 impl Clone for OptimizerBase {
     fn clone(&self) -> Self {
         let groups = self.groups.all().iter().map(ParamGroup::deep_copy).collect();
-        let base = Self::over(self.name, Groups::over(groups), self.defaults.clone());
+        let base = Self::over(self.name, Groups::over(groups), &self.required, deep_copy(&self.defaults));
         *lock(&base.warnings) = self.warnings();
-        *lock(&base.extra) = packing::deep_copy(&lock(&self.extra));
+        *lock(&base.extra) = deep_copy(&lock(&self.extra));
         base
-    }
-}
-
-/// torch's `repr`: the options of each group in sorted order.
-impl Display for OptimizerBase {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (", self.name)?;
-        for (i, group) in self.groups.all().iter().enumerate() {
-            write!(f, "\nParameter Group {i}\n")?;
-            let options = group.options();
-            let mut keys: Vec<&Key> = options.keys().collect();
-            keys.sort();
-            for key in keys {
-                if let (Some(name), Some(value)) = (key.as_str(), options.get(key.clone())) {
-                    writeln!(f, "    {name}: {value}")?;
-                }
-            }
-        }
-        f.write_str(")")
     }
 }

@@ -56,6 +56,15 @@ pub enum Error {
     /// The learning rate is negative or NaN.
     #[error("Invalid learning rate: {0}")]
     InvalidLearningRate(String),
+    /// The learning rate was set by hand although a scheduler has it.
+    #[error(
+        "optimizer's learning rate can't be LRScheduler when invoke this API, because this will lead to conflict; call \
+         remove_lr_scheduler() first"
+    )]
+    LrSchedulerInUse,
+    /// A scheduler sets the learning rates of another optimizer.
+    #[error("set_lr_scheduler: the scheduler was built over another optimizer; build it over this one")]
+    LrSchedulerOfAnother,
     /// The learning rate is a tensor of more or fewer than one element.
     #[error("Tensor lr must be 1-element")]
     LearningRateNotOneElement,
@@ -98,6 +107,9 @@ pub enum Error {
     /// L-BFGS has more than one group.
     #[error("LBFGS doesn't support per-parameter options (parameter groups)")]
     ParameterGroups,
+    /// A group lacks an option that has no default.
+    #[error("parameter group didn't specify a value of required optimization parameter {0}")]
+    RequiredOption(&'static str),
     /// A hyper-parameter is missing from its group.
     #[error("'{0}' is missing from the parameter group; set it, or load a state dict that has it")]
     MissingOption(&'static str),

@@ -32,11 +32,10 @@ pub use rprop::{Rprop, RpropBuilder};
 pub use sgd::{Sgd, SgdBuilder};
 
 use crate::base::{Loaded, OptimizerBase, lock};
-use crate::{Closure, Error, ParamGroup, Result, evaluate};
+use crate::{Closure, Error, Result, evaluate};
 use checkpoint::{Dict, Value};
 use options::{Builder, Checks, Reader};
 use state::{Buffers, Layout, ParamState, Slots, States};
-use std::collections::HashSet;
 use std::sync::Mutex;
 use tape::{Float, Tensor};
 
@@ -203,21 +202,11 @@ impl<R: Rule> FirstOrder<R> {
 
     fn load_state(&self, loaded: &mut Loaded) -> Result<()> {
         R::upgrade(loaded);
-        let single = self.params_with_single_steps(loaded);
         let mut states = States::default();
         for (param, saved) in &loaded.state {
-            *states.entry(param) = ParamState::load(&R::LAYOUT, saved, param, single.contains(&param.id()))?;
+            *states.entry(param) = ParamState::load(&R::LAYOUT, saved, param)?;
         }
         *lock(&self.states) = states;
         Ok(())
-    }
-
-    /// Parameters whose `step` becomes `float32` on loading: torch's rule for `capturable` and `fused` groups.
-    fn params_with_single_steps(&self, loaded: &Loaded) -> HashSet<usize> {
-        let is_set =
-            |options: &Dict, name| options.get(name).is_some_and(|value: &Value| value.as_bool() == Some(true));
-        let groups = self.base.groups().all();
-        let single = groups.iter().zip(&loaded.options).filter(|(_, o)| is_set(o, "capturable") || is_set(o, "fused"));
-        single.flat_map(|(group, _)| ParamGroup::params(group)).map(Tensor::id).collect()
     }
 }

@@ -29,7 +29,7 @@ pub use grad_clip::GradClip;
 pub use non_finite::NonFinite;
 pub use weight_decay::WeightDecay;
 
-use crate::base::{Loaded, OptimizerBase, lock};
+use crate::base::{Loaded, OptimizerBase, deep_copy, lock};
 use crate::optimizer::{Closure, Optimizer};
 use crate::{BoxError, Error, IntoParams, ParamGroup, Result, StepReport};
 use callback::Callback;
@@ -38,7 +38,7 @@ use options::Additions;
 use problem::{Engine, Problem};
 use std::fmt::{self, Debug, Display, Formatter};
 use std::sync::{Arc, Mutex};
-use tape::Tensor;
+use tape::{DType, Tensor};
 
 /// Limited-memory BFGS with torch 2.8's own trajectory.
 ///
@@ -50,7 +50,7 @@ use tape::Tensor;
 ///
 /// ```
 /// use optim::{Lbfgs, LineSearch, Optimizer, StopReason};
-/// use tape::Tensor;
+/// use tape::{DType, Tensor};
 /// let p = Tensor::from([2.0, 3.0]).requires_grad_(true);
 /// let optimizer = Lbfgs::builder([&p]).max_iter(50).line_search_fn(LineSearch::StrongWolfe).build()?;
 /// let first_loss = optimizer.step(|| {
@@ -167,7 +167,14 @@ impl Optimizer for Lbfgs {
     fn save_state(&self) -> Vec<(Tensor, Dict)> {
         let saved = self.problem().save();
         let first = self.base.params().into_iter().next().filter(|_| !saved.is_empty());
-        first.map(|first| (first, saved)).into_iter().chain(lock(&self.others).clone()).collect()
+        let others = lock(&self.others);
+        let copies = others.iter().map(|(param, state)| (param.clone(), deep_copy(state)));
+        first.map(|first| (first, saved)).into_iter().chain(copies).collect()
+    }
+
+    /// The vectors of the state are over all parameters. torch would convert them to the dtype of the first.
+    fn state_dtype(&self, _: &Tensor) -> DType {
+        self.problem().flat.dtype()
     }
 
     fn load_state(&self, loaded: &mut Loaded) -> Result<()> {

@@ -94,6 +94,7 @@
 
 mod base;
 mod box_error;
+pub mod diagnosis;
 mod error;
 mod first_order;
 mod flat;
@@ -106,7 +107,8 @@ mod report;
 
 pub use base::{
     Groups, Hooks, Loaded, OptimizerBase, OptimizerHook, StateDictHook, StepArgs, StepPostHook, StepPreHook,
-    register_optimizer_step_post_hook, register_optimizer_step_pre_hook,
+    register_optimizer_step_post_hook, register_optimizer_step_post_hook_on_all_threads,
+    register_optimizer_step_pre_hook, register_optimizer_step_pre_hook_on_all_threads,
 };
 pub use box_error::BoxError;
 pub use error::{Error, Result};

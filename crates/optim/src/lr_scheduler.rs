@@ -85,10 +85,11 @@ pub use step::{MultiStepLr, MultiStepLrBuilder, StepLr, StepLrBuilder};
 pub use swa::{SwaLr, SwaLrBuilder};
 pub use warm_restarts::{CosineAnnealingWarmRestarts, CosineAnnealingWarmRestartsBuilder};
 
-use crate::Result;
+use crate::{Groups, Result};
 use checkpoint::Value;
 use node::{Command, Node};
 use std::fmt::{self, Debug, Formatter};
+use std::sync::Arc;
 
 /// Keeps the trait closed: compositions rely on how the classes here count and undo their steps.
 mod sealed {
@@ -199,6 +200,27 @@ pub trait LrScheduler: sealed::Scheduler + Debug + Send + Sync {
     {
         Box::new(self)
     }
+}
+
+/// A scheduler behind a pointer is one too, so that a program can share it with its optimizer.
+macro_rules! pointer {
+    ($pointer:ident) => {
+        impl<S: LrScheduler + ?Sized> sealed::Scheduler for $pointer<S> {
+            fn node(&self) -> &dyn Node {
+                (**self).node()
+            }
+        }
+
+        impl<S: LrScheduler + ?Sized> LrScheduler for $pointer<S> {}
+    };
+}
+
+pointer!(Box);
+pointer!(Arc);
+
+/// Whether the scheduler sets the learning rates of these groups.
+pub(crate) fn is_over(scheduler: &dyn LrScheduler, groups: &Arc<Groups>) -> bool {
+    Arc::ptr_eq(&scheduler.node().target().groups, groups)
 }
 
 fn describe(node: &dyn Node, f: &mut Formatter<'_>) -> fmt::Result {

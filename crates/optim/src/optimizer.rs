@@ -1,10 +1,11 @@
 //! The trait that all optimizers share.
 
 use crate::base::{self, Loaded, OptimizerBase, StepArgs};
+use crate::lr_scheduler::{self, LrScheduler};
 use crate::{BoxError, Error, ParamGroup, Result};
 use checkpoint::{Dict, Value};
 use std::sync::Arc;
-use tape::{EnableGradGuard, RemovableHandle, Tensor};
+use tape::{DType, EnableGradGuard, RemovableHandle, Tensor};
 
 /// A closure that computes the loss anew: clears the gradients, evaluates, calls `backward`, returns the
 /// loss.
@@ -35,12 +36,12 @@ pub type Closure<'a> = dyn FnMut() -> std::result::Result<Tensor, BoxError> + 'a
 ///
 /// # Hooks
 /// Functions may be called before and after a step ([`register_step_pre_hook`](Self::register_step_pre_hook),
-/// [`register_step_post_hook`](Self::register_step_post_hook), and for all optimizers of the process
-/// [`register_optimizer_step_pre_hook`](crate::register_optimizer_step_pre_hook) and its counterpart), before
+/// [`register_step_post_hook`](Self::register_step_post_hook), and for all optimizers
+/// [`register_optimizer_step_pre_hook`](crate::register_optimizer_step_pre_hook) and its counterparts), before
 /// and after a state dict is made, and before and after one is loaded. They get the optimizer and may call
 /// anything on it. A step runs the global hooks before it, then its own, then itself, its own hooks after it,
 /// the global ones after it; where a hook or the step fails, those behind it do not run. Hooks run in the
-/// caller's grad mode. A hook added or removed by a running hook counts from the next call on. What a hook
+/// caller's grad mode. A hook added or removed by one of its kind counts from the next call on. What a hook
 /// calls on its own optimizer runs without the hooks of that same call, so a hook that steps does not call
 /// itself. Through a `dyn Optimizer` hooks are added by `optimizer.base().hooks().step_pre.push(..)`.
 ///
@@ -108,6 +109,12 @@ pub trait Optimizer: AsOptimizer + Send + Sync {
     /// If a state does not fit its parameter; nothing has been changed then.
     fn load_state(&self, loaded: &mut Loaded) -> Result<()>;
 
+    /// The dtype in which the state of a parameter is kept, so that loading converts tensors to it: the
+    /// parameter's own.
+    fn state_dtype(&self, param: &Tensor) -> DType {
+        param.dtype()
+    }
+
     /// One step with hooks. The closure runs with gradients enabled; what it returned at its first call is
     /// returned.
     ///
@@ -134,8 +141,13 @@ pub trait Optimizer: AsOptimizer + Send + Sync {
     }
 
     /// Drops the gradients of all parameters, or (`false`) sets those that are there to zero. These then have
-    /// no history and require no gradient; they stay the tensors they were unless `backward` had recorded
-    /// how they were made (`create_graph`).
+    /// no history and require no gradient. They stay the tensors they were, except one that `backward` recorded
+    /// (`create_graph`): its parameter gets another over the same memory, because a tensor keeps its history
+    /// as long as it lives, while torch takes it away.
+    ///
+    /// The difference is visible: a gradient of zeros is a step, with momentum and weight decay, for most
+    /// optimizers, a missing one is none; and after dropping, a gradient is there only where the next `backward`
+    /// came along.
     fn zero_grad_set_to_none(&self, set_to_none: bool) {
         self.base().zero_grad(set_to_none);
     }
@@ -158,13 +170,68 @@ pub trait Optimizer: AsOptimizer + Send + Sync {
     /// Sets the learning rate of every group: Paddle's `set_lr`. The next step uses it.
     ///
     /// # Errors
-    /// [`Error::InvalidLearningRate`] if it is negative or NaN; nothing has been changed then.
+    /// [`Error::InvalidLearningRate`] if it is negative or NaN; [`Error::LrSchedulerInUse`] after
+    /// [`set_lr_scheduler`](Self::set_lr_scheduler). Nothing has been changed then.
     fn set_lr(&self, lr: f64) -> Result<()> {
+        if self.base().scheduler().is_some() {
+            return Err(Error::LrSchedulerInUse);
+        }
         if lr.is_nan() || lr < 0.0 {
             return Err(Error::InvalidLearningRate(Value::from(lr).to_string()));
         }
         self.base().groups().all().iter().for_each(|group| group.set_lr(lr));
         Ok(())
+    }
+
+    /// Gives the learning rate into the hands of a scheduler built over this optimizer, in place of another if
+    /// there is one: Paddle's `set_lr_scheduler`. [`set_lr`](Self::set_lr) is refused from then on.
+    ///
+    /// torch's schedulers work without this. It is for programs that reach the scheduler through the optimizer.
+    ///
+    /// ```
+    /// use optim::lr_scheduler::{LrScheduler, StepLr};
+    /// use optim::{Lbfgs, Optimizer};
+    /// let p = tape::Tensor::from([1.0]).requires_grad_(true);
+    /// let lbfgs = Lbfgs::builder([&p]).lr(0.5).build()?;
+    /// lbfgs.set_lr_scheduler(StepLr::builder(&lbfgs, 2).gamma(0.1).build()?)?;
+    /// let scheduler = lbfgs.lr_scheduler().expect("just set");
+    /// let rates: Vec<f64> = (0..4)
+    ///     .map(|_| {
+    ///         let lr = lbfgs.get_lr();
+    ///         scheduler.step();
+    ///         lr
+    ///     })
+    ///     .collect();
+    /// assert_eq!(rates, [0.5, 0.5, 0.05, 0.05]);
+    /// # Ok::<(), optim::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::LrSchedulerOfAnother`] if the scheduler was built over another optimizer.
+    fn set_lr_scheduler(&self, scheduler: impl LrScheduler + 'static) -> Result<()>
+    where
+        Self: Sized,
+    {
+        if !lr_scheduler::is_over(&scheduler, self.base().groups()) {
+            return Err(Error::LrSchedulerOfAnother);
+        }
+        *self.base().scheduler() = Some(Arc::new(scheduler));
+        Ok(())
+    }
+
+    /// The scheduler that [`set_lr_scheduler`](Self::set_lr_scheduler) was given.
+    fn lr_scheduler(&self) -> Option<Arc<dyn LrScheduler>> {
+        self.base().scheduler().clone()
+    }
+
+    /// Takes the learning rate out of the hands of the scheduler, and returns the scheduler. The groups forget
+    /// their `initial_lr`: a scheduler built next begins with the learning rate there is.
+    fn remove_lr_scheduler(&self) -> Option<Arc<dyn LrScheduler>> {
+        let removed = self.base().scheduler().take();
+        if removed.is_some() {
+            self.base().groups().all().iter().for_each(|group| drop(group.remove("initial_lr")));
+        }
+        removed
     }
 
     /// A snapshot of state and options under torch's keys. It shares no numbers with the optimizer, while
@@ -177,9 +244,12 @@ pub trait Optimizer: AsOptimizer + Send + Sync {
     /// Takes over what [`state_dict`](Self::state_dict) saved, possibly by torch. Tensors are converted to the
     /// dtype of their parameter, except those named `step`, and copied.
     ///
-    /// Options that the saved groups lack are gone afterwards, those they have beside the optimizer's own are
-    /// taken in; names of parameters stay unless there are others in the dict. Handles from
-    /// [`param_groups`](Self::param_groups) stay valid, where torch would make new dicts.
+    /// Parameters are matched by their position in the groups and nothing else. Options that the saved groups
+    /// lack are gone afterwards, those they have beside the optimizer's own are taken in; names of parameters
+    /// stay unless there are others in the dict. Handles from [`param_groups`](Self::param_groups) stay valid,
+    /// where torch would make new dicts.
+    ///
+    /// Call it after the learning-rate schedulers have been built: building one sets learning rates.
     ///
     /// # Errors
     /// If the dict does not fit; nothing has been changed then.
@@ -212,13 +282,14 @@ pub trait Optimizer: AsOptimizer + Send + Sync {
         self.base().groups().all().to_vec()
     }
 
-    /// Adds a group; options it lacks get the optimizer's defaults.
+    /// Adds a group, as when layers that were frozen are to be trained from now on; options it lacks get the
+    /// optimizer's defaults.
     ///
     /// # Errors
     /// If a parameter is in another group already, is no leaf, or names are given in one group but not in
-    /// another.
+    /// another; [`Error::StepIsRunning`] from inside a step's closure, where torch would add it.
     fn add_param_group(&self, group: ParamGroup) -> Result<()> {
-        let _running = self.base().start("add_param_group")?;
+        self.base().refuse_while_running("add_param_group")?;
         self.base().add_group(group)
     }
 

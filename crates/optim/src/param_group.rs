@@ -1,7 +1,9 @@
 //! A group of parameters with options of its own.
 
+use crate::base::deep_copy;
 use crate::{Error, IntoParams, Param, Result};
 use checkpoint::{Dict, Key, Value};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tape::Tensor;
 
@@ -43,21 +45,23 @@ enum Naming {
 impl ParamGroup {
     /// A group of these parameters. What is wrong with them is reported when the group joins an optimizer.
     pub fn new(params: impl IntoParams) -> Self {
-        let (mut tensors, mut names, mut nested) = (Vec::new(), Vec::new(), false);
-        for param in params.into_params() {
+        let params = params.into_params();
+        let given = params.len();
+        let (mut tensors, mut names) = (Vec::new(), Vec::new());
+        for param in params {
             match param {
                 Param::Tensor(tensor) => tensors.push(tensor),
                 Param::Named(name, tensor) => {
                     names.push(name);
                     tensors.push(tensor);
                 }
-                Param::Group(_) => nested = true,
+                Param::Group(_) => {}
             }
         }
-        let naming = match (nested, names.len()) {
-            (true, _) => Naming::NestedGroup,
-            (_, 0) => Naming::Unnamed,
-            (_, given) if given == tensors.len() => Naming::Named(names),
+        let naming = match names.len() {
+            0 if tensors.len() < given => Naming::NestedGroup,
+            0 => Naming::Unnamed,
+            named if named == given => Naming::Named(names),
             _ => Naming::SomeMissing,
         };
         Self(Arc::new(Group { params: tensors, naming, options: Mutex::default() }))
@@ -119,6 +123,11 @@ impl ParamGroup {
         self.lock().insert(name, value);
     }
 
+    /// Removes an option and returns it. One that the optimizer needs is then an error of its next step.
+    pub fn remove(&self, name: &str) -> Option<Value> {
+        self.lock().remove(name)
+    }
+
     /// The names of all options, in torch's order.
     pub fn keys(&self) -> Vec<String> {
         self.lock().keys().filter_map(Key::as_str).map(str::to_owned).collect()
@@ -147,7 +156,7 @@ impl ParamGroup {
 
     /// The same parameters with options of their own.
     pub(crate) fn deep_copy(&self) -> Self {
-        let options = self.lock().iter().map(|(key, value)| (key.clone(), value.deep_copy())).collect();
+        let options = deep_copy(&self.lock());
         let Group { params, naming, .. } = &*self.0;
         Self(Arc::new(Group { params: params.clone(), naming: naming.clone(), options: Mutex::new(options) }))
     }
@@ -156,19 +165,30 @@ impl ParamGroup {
         self.lock().contains_key("param_names")
     }
 
+    pub(crate) fn repeats_params(&self) -> bool {
+        let mut seen = HashSet::new();
+        !self.params().iter().all(|p| seen.insert(p.id()))
+    }
+
     /// torch's checks of what is inside one group, and its defaults: caller's options first, then the names,
-    /// then the defaults the caller left out.
-    pub(crate) fn prepare(&self, defaults: &Dict) -> Result<()> {
+    /// then the defaults the caller left out. An optimizer that is itself differentiated (`differentiable`)
+    /// may have computed parameters.
+    pub(crate) fn prepare(&self, required: &[&'static str], defaults: &Dict) -> Result<()> {
         match &self.0.naming {
             Naming::NestedGroup => return Err(Error::NotATensor),
             Naming::SomeMissing => return Err(Error::NamesMissing),
             Naming::Named(names) => self.set("param_names", names.clone()),
             Naming::Unnamed => {}
         }
-        if let Some(index) = self.params().iter().position(|p| !p.is_leaf() && !p.retains_grad()) {
+        let differentiable = defaults.get("differentiable").and_then(Value::as_bool).unwrap_or(false);
+        let computed = |p: &Tensor| !differentiable && !p.is_leaf() && !p.retains_grad();
+        if let Some(index) = self.params().iter().position(computed) {
             return Err(Error::NonLeaf { index });
         }
         let mut options = self.lock();
+        if let Some(name) = required.iter().find(|&&name| !options.contains_key(name)) {
+            return Err(Error::RequiredOption(name));
+        }
         for (name, value) in defaults.iter() {
             if !options.contains_key(name.clone()) {
                 options.insert(name.clone(), value.clone());

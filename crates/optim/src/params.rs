@@ -79,6 +79,11 @@ impl From<&ParamGroup> for Param {
 /// assert_eq!([("w", &w), ("b", &b)].into_params().len(), 2);
 /// assert_eq!([ParamGroup::new([&w]), ParamGroup::new([&b]).with("lr", 0.01)].into_params().len(), 2);
 /// ```
+///
+/// A tensor alone is refused, by torch when the program runs, here when it is compiled:
+/// ```compile_fail,E0277
+/// optim::Sgd::builder(&tape::Tensor::from([1.0]));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "params argument given to the optimizer should be an iterable of Tensors, but got `{Self}`",
     note = "pass `[&tensor]`, `model.parameters()`, `[(\"name\", &tensor)]` or `[ParamGroup::new(..)]`"

@@ -35,7 +35,7 @@ mod tensor;
 mod uniform;
 
 pub(crate) use bernoulli::bernoulli_like;
-pub use generator::{Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state};
+pub use generator::{Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state, thread_uses};
 pub use integer::{fill_randint, randperm};
 pub use normal::{fill_normal_f32, fill_normal_f64, fill_normal_serial_f32, fill_normal_serial_f64};
 pub use source::Source;

@@ -2,10 +2,10 @@
 
 use super::lock;
 use crate::{Error, ParamGroup, Result};
-use checkpoint::Dict;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
+use tape::Tensor;
 
 /// The groups of one optimizer.
 ///
@@ -48,28 +48,20 @@ impl Groups {
         let _ = self.tracking.compare_exchange(TRACKED, STEP_CALLED, Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    /// torch's checks in torch's order, then the group is in. A warning, where torch has one, is returned.
-    pub(super) fn add(&self, group: ParamGroup, defaults: &Dict) -> Result<Option<String>> {
-        group.prepare(defaults)?;
+    /// Adds a group, if that is all named or all unnamed like the others and has no parameter of theirs.
+    pub(super) fn join(&self, group: ParamGroup) -> Result<()> {
         let mut groups = lock(&self.list);
-        let mut seen = HashSet::new();
-        let repeated = !group.params().iter().all(|p| seen.insert(p.id()));
         let named = group.has_names();
         if groups.first().is_some_and(|first| first.has_names() != named) {
-            let added = if named { "with names" } else { "without names" };
-            return Err(Error::MixedNames { added });
+            return Err(Error::MixedNames { added: if named { "with names" } else { "without names" } });
         }
-        if groups.iter().flat_map(ParamGroup::params).any(|p| seen.contains(&p.id())) {
+        let taken: HashSet<usize> = groups.iter().flat_map(ParamGroup::params).map(Tensor::id).collect();
+        if group.params().iter().any(|p| taken.contains(&p.id())) {
             return Err(Error::ParameterInTwoGroups);
         }
         let mut all = groups.to_vec();
         all.push(group);
         *groups = Arc::new(all);
-        Ok(repeated.then(|| {
-            String::from(
-                "optimizer contains a parameter group with duplicate parameters; in future, this will cause an \
-                 error; see github.com/pytorch/pytorch/issues/40967 for more information",
-            )
-        }))
+        Ok(())
     }
 }

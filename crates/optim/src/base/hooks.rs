@@ -93,37 +93,81 @@ pub struct Hooks {
     pub load_state_dict_post: Arc<HookList<OptimizerHook>>,
 }
 
-static GLOBAL_STEP_PRE: LazyLock<Arc<HookList<StepPreHook>>> = LazyLock::new(Arc::default);
-static GLOBAL_STEP_POST: LazyLock<Arc<HookList<StepPostHook>>> = LazyLock::new(Arc::default);
+/// Hooks on the steps of all optimizers.
+#[derive(Default)]
+struct Global {
+    pre: Arc<HookList<StepPreHook>>,
+    post: Arc<HookList<StepPostHook>>,
+}
 
-/// Calls `hook` before every step of every optimizer of this process, before the optimizer's own hooks.
+static ALL_THREADS: LazyLock<Global> = LazyLock::new(Global::default);
+
+thread_local! {
+    static THIS_THREAD: Global = Global::default();
+}
+
+/// Calls `hook` before every step that this thread makes with whatever optimizer, before the optimizer's own
+/// hooks.
+///
+/// torch has one such list per process, and Python one thread that trains. Here two threads that train, or two
+/// tests, do not see each other's steps, unless they ask for it with
+/// [`register_optimizer_step_pre_hook_on_all_threads`].
 ///
 /// ```
 /// use optim::{Optimizer, Sgd, register_optimizer_step_pre_hook};
+/// use std::sync::Arc;
 /// use std::sync::atomic::{AtomicUsize, Ordering};
-/// static STEPS: AtomicUsize = AtomicUsize::new(0);
-/// let handle = register_optimizer_step_pre_hook(|_, _| {
-///     STEPS.fetch_add(1, Ordering::Relaxed);
+/// let steps = Arc::new(AtomicUsize::new(0));
+/// let counter = Arc::clone(&steps);
+/// let handle = register_optimizer_step_pre_hook(move |_, _| {
+///     counter.fetch_add(1, Ordering::Relaxed);
 ///     Ok(())
 /// });
 /// let p = tape::Tensor::from([1.0]).requires_grad_(true);
 /// Sgd::builder([&p]).build()?.step()?;
 /// handle.remove();
 /// Sgd::builder([&p]).build()?.step()?;
-/// assert_eq!(STEPS.load(Ordering::Relaxed), 1);
+/// assert_eq!(steps.load(Ordering::Relaxed), 1);
 /// # Ok::<(), optim::Error>(())
 /// ```
 pub fn register_optimizer_step_pre_hook(
     hook: impl Fn(&dyn Optimizer, &mut StepArgs<'_>) -> std::result::Result<(), BoxError> + Send + Sync + 'static,
 ) -> RemovableHandle {
-    GLOBAL_STEP_PRE.push(Arc::new(hook))
+    THIS_THREAD.with(|global| global.pre.push(Arc::new(hook)))
 }
 
-/// Calls `hook` after every step of every optimizer of this process, after the optimizer's own hooks.
+/// Calls `hook` after every step that this thread makes with whatever optimizer, after the optimizer's own hooks.
+/// See [`register_optimizer_step_pre_hook`].
 pub fn register_optimizer_step_post_hook(
     hook: impl Fn(&dyn Optimizer, &mut StepArgs<'_>) + Send + Sync + 'static,
 ) -> RemovableHandle {
-    GLOBAL_STEP_POST.push(Arc::new(hook))
+    THIS_THREAD.with(|global| global.post.push(Arc::new(hook)))
+}
+
+/// Calls `hook` before every step of every optimizer of this process, before all other hooks.
+pub fn register_optimizer_step_pre_hook_on_all_threads(
+    hook: impl Fn(&dyn Optimizer, &mut StepArgs<'_>) -> std::result::Result<(), BoxError> + Send + Sync + 'static,
+) -> RemovableHandle {
+    ALL_THREADS.pre.push(Arc::new(hook))
+}
+
+/// Calls `hook` after every step of every optimizer of this process, after all other hooks.
+pub fn register_optimizer_step_post_hook_on_all_threads(
+    hook: impl Fn(&dyn Optimizer, &mut StepArgs<'_>) + Send + Sync + 'static,
+) -> RemovableHandle {
+    ALL_THREADS.post.push(Arc::new(hook))
+}
+
+/// All hooks before a step, in order.
+fn before_step(hooks: &Hooks) -> impl Iterator<Item = Arc<StepPreHook>> {
+    let this_thread = THIS_THREAD.with(|global| global.pre.snapshot());
+    ALL_THREADS.pre.snapshot().into_iter().chain(this_thread).chain(hooks.step_pre.snapshot())
+}
+
+/// All hooks after a step, in order.
+fn after_step(hooks: &Hooks) -> impl Iterator<Item = Arc<StepPostHook>> {
+    let this_thread = THIS_THREAD.with(|global| global.post.snapshot());
+    hooks.step_post.snapshot().into_iter().chain(this_thread).chain(ALL_THREADS.post.snapshot())
 }
 
 /// What hooks are running for: inside of them the same call on the same optimizer runs no hooks, where torch
@@ -164,25 +208,17 @@ impl Drop for Nesting {
 /// A step with all its hooks: global ones before, own ones before, the step, own ones after, global ones after.
 pub(crate) fn step(optimizer: &dyn Optimizer, closure: Option<&mut Closure<'_>>) -> Result<Option<Tensor>> {
     let hooks = optimizer.base().hooks();
-    let none = [hooks.step_pre.is_empty(), hooks.step_post.is_empty()] == [true; 2]
-        && GLOBAL_STEP_PRE.is_empty()
-        && GLOBAL_STEP_POST.is_empty();
-    if none {
-        return body(optimizer, closure);
-    }
-    if optimizer.base().is_running() {
-        return Err(Error::StepIsRunning { call: "step" });
-    }
+    optimizer.base().refuse_while_running("step")?;
     let mut args = StepArgs::new(closure);
     {
         let Some(_nesting) = Nesting::enter(hooks, Call::Step) else { return body(optimizer, args.closure()) };
-        for hook in GLOBAL_STEP_PRE.snapshot().iter().chain(&hooks.step_pre.snapshot()) {
+        for hook in before_step(hooks) {
             hook(optimizer, &mut args).map_err(|error| Error::Hook(error.into_inner()))?;
         }
     }
     let loss = body(optimizer, args.closure())?;
     let Some(_nesting) = Nesting::enter(hooks, Call::Step) else { return Ok(loss) };
-    for hook in hooks.step_post.snapshot().iter().chain(&GLOBAL_STEP_POST.snapshot()) {
+    for hook in after_step(hooks) {
         hook(optimizer, &mut args);
     }
     Ok(loss)
@@ -212,6 +248,7 @@ pub(crate) fn load_state_dict(
     load: impl FnOnce(Value) -> Result<()>,
 ) -> Result<()> {
     let hooks = optimizer.base().hooks();
+    optimizer.base().refuse_while_running("load_state_dict")?;
     let Some(_nesting) = Nesting::enter(hooks, Call::LoadStateDict) else { return load(state_dict) };
     load(pass_through(optimizer, &hooks.load_state_dict_pre, state_dict))?;
     for hook in hooks.load_state_dict_post.snapshot() {

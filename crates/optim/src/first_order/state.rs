@@ -1,6 +1,6 @@
 //! What an optimizer remembers of a parameter: a few numbers, and a few values per element.
 
-use crate::base::wrong_kind;
+use crate::base::{deep_copy, wrong_kind};
 use crate::{Error, Result};
 use checkpoint::{Dict, Value};
 use std::collections::HashMap;
@@ -50,10 +50,10 @@ impl Scalar {
         self.set(self.value * self.with(factor).value);
     }
 
-    fn load(key: &str, saved: &Value, dtype: Option<DType>) -> Result<Self> {
+    fn load(key: &str, saved: &Value) -> Result<Self> {
         match saved {
             Value::Tensor(tensor) if tensor.numel() == 1 => {
-                Ok(Self { value: 0.0, dtype: dtype.unwrap_or(tensor.dtype()) }.with(tensor.item()))
+                Ok(Self { value: 0.0, dtype: tensor.dtype() }.with(tensor.item()))
             }
             Value::Tensor(tensor) => {
                 Err(Error::StateMismatch(format!("{key} has shape {:?}, it is one number", tensor.sizes())))
@@ -105,7 +105,7 @@ pub(super) struct ParamState {
 
 impl Clone for ParamState {
     fn clone(&self) -> Self {
-        let extra = self.extra.iter().map(|(key, value)| (key.clone(), value.deep_copy())).collect();
+        let extra = deep_copy(&self.extra);
         Self { scalars: self.scalars.clone(), buffers: self.buffers.clone(), extra }
     }
 }
@@ -168,21 +168,18 @@ impl ParamState {
         dict
     }
 
-    /// Reads what [`save`](Self::save) or torch wrote. `step` keeps its dtype unless `single_step`; all other
-    /// tensors take the parameter's.
-    pub fn load(layout: &Layout, saved: &Value, param: &Tensor, single_step: bool) -> Result<Self> {
+    /// Reads what [`save`](Self::save) or torch wrote. Tensors have the dtype that is to be kept already.
+    pub fn load(layout: &Layout, saved: &Value, param: &Tensor) -> Result<Self> {
         let dict = saved.as_dict().ok_or_else(|| wrong_kind("a dict", saved))?;
-        let dtype = param.dtype();
         let mut state = Self::new(param, [], &vec![None; layout.buffers.len()]);
-        if dict.is_empty() || !dtype.is_floating_point() {
-            state.extra = dict.iter().map(|(key, value)| (key.clone(), value.deep_copy())).collect();
+        if dict.is_empty() || !param.dtype().is_floating_point() {
+            state.extra = dict.clone();
             return Ok(state);
         }
         for key in layout.scalars {
             let saved = dict.get(*key);
             let saved = saved.ok_or_else(|| Error::StateMismatch(format!("a parameter's state has no '{key}'")))?;
-            let dtype = if *key == "step" { single_step.then_some(DType::F32) } else { Some(dtype) };
-            state.scalars.push(Scalar::load(key, saved, dtype)?);
+            state.scalars.push(Scalar::load(key, saved)?);
         }
         for (key, value) in dict.iter() {
             let name = key.as_str().unwrap_or_default();
@@ -190,7 +187,7 @@ impl ParamState {
                 Some(buffer) if !value.is_none() => state.load_buffer(buffer, name, value, param)?,
                 _ if layout.scalars.contains(&name) => {}
                 _ => {
-                    state.extra.insert(key.clone(), converted(name, value, dtype));
+                    state.extra.insert(key.clone(), value.clone());
                 }
             }
         }
@@ -213,22 +210,6 @@ impl ParamState {
             Buffers::F64(buffers) => buffers[buffer] = read(tensor),
         }
         Ok(())
-    }
-}
-
-/// A copy whose tensors have the parameter's dtype, but for those named `step`.
-fn converted(key: &str, value: &Value, dtype: DType) -> Value {
-    match value {
-        Value::Tensor(tensor) if key != "step" => tensor.detach().copy().to_dtype(dtype).into(),
-        Value::List(items) => Value::List(items.iter().map(|item| converted("", item, dtype)).collect()),
-        Value::Tuple(items) => Value::Tuple(items.iter().map(|item| converted("", item, dtype)).collect()),
-        Value::Dict(dict) => {
-            let entry = |(key, value): (&checkpoint::Key, &Value)| {
-                (key.clone(), converted(key.as_str().unwrap_or_default(), value, dtype))
-            };
-            Value::Dict(dict.iter().map(entry).collect())
-        }
-        other => other.deep_copy(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::callback::Callback;
 use super::{GradClip, Iteration, Lbfgs, NonFinite, WeightDecay};
-use crate::base::OptimizerBase;
+use crate::base::{OptimizerBase, formatted};
 use crate::{Error, Param, Result};
 use checkpoint::{Dict, Value};
 use std::ops::ControlFlow;
@@ -348,12 +348,5 @@ pub(crate) fn check_lr(lr: &Value) -> Result<()> {
         Value::Tensor(lr) => lr.item(),
         plain => plain.as_float().unwrap_or(f64::NAN),
     };
-    if number >= 0.0 {
-        return Ok(());
-    }
-    // Python formats a tensor without dimensions as the number it holds.
-    Err(Error::InvalidLearningRate(match lr {
-        Value::Tensor(lr) if lr.sizes().is_empty() => Value::from(number).to_string(),
-        other => other.to_string(),
-    }))
+    if number >= 0.0 { Ok(()) } else { Err(Error::InvalidLearningRate(formatted(lr))) }
 }

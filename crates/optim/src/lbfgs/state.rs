@@ -6,7 +6,7 @@
 use super::memory::Memory;
 use super::metric::Metric;
 use super::scalar::Number;
-use crate::base::wrong_kind;
+use crate::base::{deep_copy, wrong_kind};
 use crate::{Error, Result};
 use checkpoint::{Dict, Value};
 use tape::{Float, Tensor};
@@ -126,7 +126,7 @@ impl<T: Float> State<T> {
         if !self.prev_clipped.is_empty() {
             dict.insert(CLIPPED, vector(&self.prev_clipped));
         }
-        dict.extend(self.extra.clone());
+        dict.extend(deep_copy(&self.extra));
         dict
     }
 

@@ -1,6 +1,8 @@
 //! Problems with gradients written out by hand, so that these tests see the optimizer alone.
 #![allow(dead_code)] // every test file uses a part
 
+pub mod zoo;
+
 use optim::{BoxError, Lbfgs, Optimizer};
 use std::cell::Cell;
 use tape::{Float, Tensor};

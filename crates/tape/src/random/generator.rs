@@ -2,6 +2,7 @@
 
 use super::Source;
 use super::mt19937::Mt19937;
+use std::cell::Cell;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
@@ -93,13 +94,38 @@ fn os_seed() -> u64 {
 
 static DEFAULT: LazyLock<Mutex<Generator>> = LazyLock::new(|| Mutex::new(Generator::from_os()));
 
-/// Locks the process-wide generator for the length of one fill, so that a fill is never interleaved with
-/// another.
-///
+thread_local! {
+    static USES: Cell<u64> = const { Cell::new(0) };
+}
+
 /// A panic in another thread's fill leaves a generator that is still valid (at worst ahead by some words), so
 /// poisoning carries no news here.
-pub(super) fn default_generator() -> MutexGuard<'static, Generator> {
+fn lock() -> MutexGuard<'static, Generator> {
     DEFAULT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks the process-wide generator for the length of one fill, so that a fill is never interleaved with
+/// another. To be called by whoever changes it.
+pub(super) fn default_generator() -> MutexGuard<'static, Generator> {
+    USES.set(USES.get() + 1);
+    lock()
+}
+
+/// How often this thread has drawn from the process-wide generator, seeded or set it: whoever wants to put its
+/// state back can tell its own thread's draws from those of others.
+///
+/// ```
+/// use tape::{DType, Tensor, random};
+///
+/// let before = random::thread_uses();
+/// let state = random::get_rng_state();
+/// assert_eq!(random::thread_uses(), before); // looking is no use
+/// let _ = Tensor::rand([2], DType::F32);
+/// random::set_rng_state(state);
+/// assert_eq!(random::thread_uses(), before + 2);
+/// ```
+pub fn thread_uses() -> u64 {
+    USES.get()
 }
 
 /// Seeds the process-wide generator, as `torch.manual_seed`: what follows draws the numbers torch draws.
@@ -124,7 +150,7 @@ pub fn manual_seed(seed: u64) {
 /// assert_eq!(tape::initial_seed(), 7);
 /// ```
 pub fn initial_seed() -> u64 {
-    default_generator().initial_seed()
+    lock().initial_seed()
 }
 
 /// Reseeds the process-wide generator from the operating system and returns the seed, as `torch.seed`.
@@ -143,7 +169,7 @@ pub fn seed() -> u64 {
 /// assert_eq!(Tensor::rand([4], DType::F64).to_vec::<f64>(), first);
 /// ```
 pub fn get_rng_state() -> Generator {
-    default_generator().clone()
+    lock().clone()
 }
 
 /// Replaces the process-wide generator by `state`, usually one kept from [`get_rng_state`].
