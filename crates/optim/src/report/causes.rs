@@ -77,7 +77,7 @@ impl StepReport {
             Self::on_accumulation,
             Self::on_contradiction,
             Self::on_non_finite,
-            Self::on_lr_zero,
+            Self::on_no_movement,
             Self::on_first_step,
             Self::on_runaway,
             Self::on_increases,
@@ -233,9 +233,18 @@ impl StepReport {
         ))
     }
 
-    fn on_lr_zero(&self) -> Option<Remark> {
-        (self.step_length == Some(0.0) && self.iterations > 0 && self.line_search_evaluations.is_empty())
-            .then(|| cause("the step length is 0, so nothing moves: is lr 0?"))?
+    fn on_no_movement(&self) -> Option<Remark> {
+        let t = self.step_length?;
+        let fixed = self.line_search_evaluations.is_empty();
+        let never = self.evaluations > 1 && self.unmoved_evaluations + 1 == self.evaluations;
+        if self.promises_little() || !(never || fixed && t == 0.0) {
+            return None;
+        }
+        cause(format!(
+            "the parameters never moved, with a step length of {}: is lr 0, or are the moves too short beside the \
+             parameters to change their digits?",
+            Short(t)
+        ))
     }
 
     fn on_contradiction(&self) -> Option<Remark> {
@@ -351,6 +360,13 @@ impl StepReport {
         matches!(self.stop, StopReason::LossTolerance | StopReason::StepTolerance | StopReason::DirectionalDerivative)
     }
 
+    /// Whether the step left most of its gradient, after few iterations without any memory of earlier steps. One
+    /// that goes on from another may have begun near the minimum.
+    fn ended_early(&self) -> bool {
+        let fresh = self.pairs_in_memory <= self.pairs_accepted;
+        fresh && self.iterations < 10 && self.gradient_max > STEEP * self.initial_gradient_max
+    }
+
     /// The decrease that the last direction promised; where nothing was moved along it, over its full length.
     fn promised(&self) -> f64 {
         let t = self.step_length.filter(|&t| t != 0.0).unwrap_or(1.0);
@@ -380,7 +396,7 @@ impl StepReport {
             Short(self.noise_floor),
             Short(self.final_loss)
         );
-        if self.gradient_max > STEEP * self.initial_gradient_max { likely(text) } else { advice(text) }
+        if self.ended_early() { likely(text) } else { advice(text) }
     }
 
     fn on_tolerances(&self) -> Option<Remark> {
@@ -413,7 +429,7 @@ impl StepReport {
         if !self.steep() || !(self.ended_by_change() || relative) || self.promises_little() || uphill {
             return None;
         }
-        let early = self.gradient_max > STEEP * self.initial_gradient_max && self.iterations < 10;
+        let early = self.ended_early();
         let option = if relative { "tolerance_change_rel" } else { "tolerance_change" };
         let [steepest, limit] = [self.gradient_max, self.tolerance_grad].map(Short);
         let text = if small && !relative {
