@@ -101,6 +101,32 @@ fn row_10_decrease_below_the_rounding_of_f64() -> Outcome {
 }
 
 #[test]
+fn row_10_tolerances_that_rounding_does_not_reach() -> Outcome {
+    let x = leaf32([0.3, 0.1, -0.2]);
+    let optimizer =
+        Lbfgs::builder([&x]).max_iter(100).tolerance_grad(1e-12).tolerance_change(0.0).line_search_fn(WOLFE).build()?;
+    let c = Tensor::from([3.0f32, 7.0, 11.0]);
+    let report = step(&optimizer, || (x.exp() - &c * &x + 100.0).sum())?;
+    blames(&report, &["less than the rounding of the loss in f32", "raise the tolerances"]);
+    Ok(())
+}
+
+#[test]
+fn an_ill_conditioned_loss() -> Outcome {
+    let x = leaf([1.0, 1.0]);
+    let optimizer = Lbfgs::builder([&x]).line_search_fn(WOLFE).build()?;
+    let report = step(&optimizer, || x.i(0).pow(2.0) + 1e10 * x.i(1).pow(2.0))?;
+    says(&report, &["ill-conditioned", "curvature of ", "Scale the parameters"]);
+    let x = leaf([1.0, 1.0, 1.0]);
+    let weights = Tensor::from([1.0, 1e4, 1e9]);
+    let optimizer =
+        Lbfgs::builder([&x]).line_search_fn(WOLFE).tolerance_change(0.0).max_iter(15).max_eval(99).build()?;
+    let report = step(&optimizer, || (x.pow(2.0) * &weights).sum() + (1.0 - x.i(0) * x.i(1)).exp())?;
+    says(&report, &["ill-conditioned", "curvatures from ", "Scale the parameters"]);
+    Ok(())
+}
+
+#[test]
 fn row_11_a_tolerance_ends_the_step_early() -> Outcome {
     let x = leaf([-1.2, 1.0]);
     let optimizer = Lbfgs::builder([&x]).tolerance_change(0.3).line_search_fn(WOLFE).build()?;

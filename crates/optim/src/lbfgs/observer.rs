@@ -13,7 +13,11 @@ const TIMED: usize = 8;
 #[derive(Debug, Default)]
 pub(super) struct Observer {
     calls: usize,
-    time: Duration,
+    /// Time of the first calls.
+    timed: Duration,
+    /// Time of those that stand for the later ones, and how many these are.
+    sampled: Duration,
+    samples: u32,
     /// Whether `backward` reached one of the optimizer's parameters in the first call.
     pub(super) reached_own: bool,
     /// Shapes of the other leaves it reached.
@@ -66,7 +70,6 @@ impl Observer {
     pub(super) fn call(&mut self, flat: &Flat, closure: &mut Closure<'_>) -> Result<Tensor, BoxError> {
         let number = self.calls;
         self.calls += 1;
-        let weight = if number < TIMED { 1 } else { TIMED as u32 };
         let started = (number < TIMED || number.is_multiple_of(TIMED)).then(Instant::now);
         let before = match number {
             0 => flat.some_gradient().filter(|(grad, _)| !is_zero(grad)),
@@ -75,7 +78,12 @@ impl Observer {
         };
         let outcome = if number == 0 { self.first(flat, closure) } else { closure() };
         if let Some(started) = started {
-            self.time += weight * started.elapsed();
+            if number < TIMED {
+                self.timed += started.elapsed();
+            } else {
+                self.sampled += started.elapsed();
+                self.samples += 1;
+            }
         }
         if outcome.is_ok() {
             self.accumulates |= before.is_some_and(|(grad, version)| added_to(flat, &grad, version));
@@ -100,7 +108,8 @@ impl Observer {
 
     /// Time spent in the closure, estimated where there were many calls.
     pub(super) fn time(&self) -> Duration {
-        self.time
+        let later = self.calls.saturating_sub(TIMED) as f64;
+        self.timed + self.sampled.mul_f64(later / f64::from(self.samples.max(1)))
     }
 }
 

@@ -20,6 +20,9 @@ const STEEP: f64 = 1e-2;
 /// A promised decrease of fewer units in the last place of the loss cannot be told from rounding.
 const NOISY: f64 = 4.0;
 
+/// Curvatures that differ by this factor are called ill-conditioned.
+const ILL: f64 = 1e6;
+
 /// How sure a remark is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
@@ -56,20 +59,22 @@ fn note(text: impl Into<String>) -> Option<Remark> {
     Some(Remark { rank: Rank::Note, text: text.into() })
 }
 
-/// What is less sure than the first thing that is wrong follows from it. Of two that are as sure both may be.
+/// Of what is wrong only the first is kept, which explains most, and what is surer than it: the rest follows from it.
 fn drop_consequences(remarks: &mut Vec<Remark>) {
-    let Some(first) = remarks.iter().find(|remark| remark.rank != Rank::Note).map(|remark| remark.rank) else { return };
-    let mut wrong = 0;
+    let mut first = None;
     remarks.retain(|remark| {
-        wrong += usize::from(remark.rank != Rank::Note);
-        remark.rank == Rank::Note || wrong == 1 || wrong == 2 && remark.rank <= first
+        remark.rank == Rank::Note
+            || first.is_none_or(|first| remark.rank < first) && {
+                first.get_or_insert(remark.rank);
+                true
+            }
     });
 }
 
 impl StepReport {
     /// All that is to be said, in the order of what explains most. A cause makes those below it consequences.
     pub(super) fn remarks(&self) -> Vec<Remark> {
-        let checks: [fn(&Self) -> Option<Remark>; 20] = [
+        let checks: [fn(&Self) -> Option<Remark>; 21] = [
             Self::on_foreign_leaves,
             Self::on_error,
             Self::on_no_gradient,
@@ -83,13 +88,14 @@ impl StepReport {
             Self::on_increases,
             Self::on_uphill,
             Self::on_kink,
-            Self::on_refused_pairs,
             Self::on_noise,
+            Self::on_refused_pairs,
             Self::on_tolerances,
             Self::on_limits,
             Self::on_missing_gradients,
             Self::on_zero_gradients,
             Self::on_searches,
+            Self::on_conditioning,
         ];
         let mut remarks: Vec<Remark> = checks.into_iter().filter_map(|check| check(self)).collect();
         drop_consequences(&mut remarks);
@@ -369,7 +375,8 @@ impl StepReport {
 
     /// The decrease that the last direction promised; where nothing was moved along it, over its full length.
     fn promised(&self) -> f64 {
-        let t = self.step_length.filter(|&t| t != 0.0).unwrap_or(1.0);
+        let moved = self.stop != StopReason::DirectionalDerivative;
+        let t = self.step_length.filter(|&t| moved && t != 0.0).unwrap_or(1.0);
         (self.directional_derivative.unwrap_or(f64::NAN) * t).abs()
     }
 
@@ -379,24 +386,28 @@ impl StepReport {
     }
 
     fn on_noise(&self) -> Option<Remark> {
-        let ended = (self.ended_by_change() || self.searches_unsatisfied > 0) && self.steep();
+        let limited = matches!(self.stop, StopReason::MaxIter | StopReason::MaxEval);
+        let ended = (self.ended_by_change() || limited || self.searches_unsatisfied > 0) && self.steep();
         if !ended || !self.promises_little() {
             return None;
         }
         let narrow = self.loss_epsilon > f64::EPSILON;
-        let (dtype, remedy) = if narrow {
-            ("f32", "Compute in f64, subtract what is constant in the loss, or be content")
-        } else {
-            ("f64", "Subtract what is constant in the loss, or be content")
-        };
+        let (dtype, wider) = if narrow { ("f32", "Compute in f64, subtract") } else { ("f64", "Subtract") };
+        let tolerances = if limited { "raise the tolerances" } else { "be content" };
         let text = format!(
             "the last step promised a decrease of {}, less than the rounding of the loss in {dtype} shows ({} at a loss of \
-             {}). {remedy}",
+             {}). {wider} what is constant in the loss, or {tolerances}",
             Short(self.promised()),
             Short(self.noise_floor),
             Short(self.final_loss)
         );
-        if self.ended_early() { likely(text) } else { advice(text) }
+        if self.ended_early() || limited {
+            likely(text)
+        } else if self.gradient_max > 1e3 * self.tolerance_grad {
+            advice(text)
+        } else {
+            None
+        }
     }
 
     fn on_tolerances(&self) -> Option<Remark> {
@@ -442,6 +453,12 @@ impl StepReport {
                 "lr makes steps shorter than tolerance_change (t = {}), while max|g| = {steepest}. Raise lr",
                 Short(self.step_length.unwrap_or(f64::NAN))
             )
+        } else if let Some(curvature) = self.expected_curvature() {
+            format!(
+                "g.d is small because the memory expects a curvature of {curvature} here (|g|^2 / |g.d|), while max|g| = \
+                 {steepest}: the loss may be ill-conditioned, and this no minimum. Scale the parameters so that a unit of \
+                 each matters alike, or lower {option} (0 turns it off)"
+            )
         } else if self.gradient_max > 1e3 * self.tolerance_grad {
             format!(
                 "max|g| = {steepest} is far above tolerance_grad = {limit}, so this may be no minimum. Lower {option} \
@@ -451,6 +468,13 @@ impl StepReport {
             return None;
         };
         if early { likely(text) } else { advice(text) }
+    }
+
+    /// The curvature that the last direction was made for, where it is so large that it hides the gradient.
+    fn expected_curvature(&self) -> Option<Short> {
+        let slope = self.directional_derivative.filter(|_| self.stop == StopReason::DirectionalDerivative)?;
+        let curvature = self.gradient_norm.powi(2) / slope.abs();
+        (self.pairs_in_memory > 0 && curvature > ILL).then_some(Short(curvature))
     }
 
     fn on_limits(&self) -> Option<Remark> {
@@ -519,6 +543,19 @@ impl StepReport {
         note(format!(
             "{searches} of {} ended without a strong Wolfe point",
             self.line_search_evaluations.len().max(self.searches_unsatisfied)
+        ))
+    }
+
+    fn on_conditioning(&self) -> Option<Remark> {
+        let [smallest, largest] = self.curvatures.filter(|_| self.steep())?;
+        if largest < ILL * smallest {
+            return None;
+        }
+        note(format!(
+            "the loss is ill-conditioned: curvatures from {} to {} were seen. Scale the parameters so that a unit of each \
+             matters alike, and allow many iterations",
+            Short(smallest),
+            Short(largest)
         ))
     }
 }
