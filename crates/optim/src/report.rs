@@ -84,8 +84,6 @@ pub struct StepReport {
     pub pairs_damped: usize,
     /// Curvature pairs refused in this step because `y . s <= 1e-10`.
     pub pairs_skipped: usize,
-    /// The smallest and the largest curvature `y . y / y . s` among the pairs stored in this step.
-    pub curvatures: Option<[f64; 2]>,
     /// `y . s` of the last pair that was refused.
     pub refused_curvature: Option<f64>,
     /// Curvature pairs in memory at the end.
@@ -176,7 +174,6 @@ impl Default for StepReport {
             pairs_accepted: 0,
             pairs_damped: 0,
             pairs_skipped: 0,
-            curvatures: None,
             refused_curvature: None,
             pairs_in_memory: 0,
             history_bytes: 0,
@@ -217,13 +214,6 @@ impl StepReport {
             self.non_finite_evaluations += 1;
             self.first_non_finite.get_or_insert((self.evaluations, loss));
         }
-    }
-
-    /// Takes in the curvature of a pair that was stored.
-    pub(crate) fn note_curvature(&mut self, curvature: f64) {
-        let [smallest, largest] = self.curvatures.get_or_insert([curvature; 2]);
-        *smallest = smallest.min(curvature);
-        *largest = largest.max(curvature);
     }
 
     /// From the losses of the minimised objective to those of the maximised one.

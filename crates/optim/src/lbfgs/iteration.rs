@@ -93,7 +93,6 @@ impl<T: Float> Step<'_, '_, T> {
             }
             let capacity = usize::try_from(history_size).unwrap_or(usize::MAX);
             state.h_diag = Number::Tensor(state.memory.store(candidate, capacity));
-            self.report.note_curvature(1.0 / state.h_diag.to_f64());
             self.report.pairs_accepted += 1;
             self.report.pairs_damped += usize::from(damped);
         } else {

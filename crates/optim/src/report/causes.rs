@@ -20,8 +20,8 @@ const STEEP: f64 = 1e-2;
 /// A promised decrease of fewer units in the last place of the loss cannot be told from rounding.
 const NOISY: f64 = 4.0;
 
-/// Curvatures that differ by this factor are called ill-conditioned.
-const ILL: f64 = 1e6;
+/// From this curvature on a memory is said to hide the gradient.
+const SHARP: f64 = 1e6;
 
 /// How sure a remark is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,7 +74,7 @@ fn drop_consequences(remarks: &mut Vec<Remark>) {
 impl StepReport {
     /// All that is to be said, in the order of what explains most. A cause makes those below it consequences.
     pub(super) fn remarks(&self) -> Vec<Remark> {
-        let checks: [fn(&Self) -> Option<Remark>; 21] = [
+        let checks: [fn(&Self) -> Option<Remark>; 20] = [
             Self::on_foreign_leaves,
             Self::on_error,
             Self::on_no_gradient,
@@ -95,7 +95,6 @@ impl StepReport {
             Self::on_missing_gradients,
             Self::on_zero_gradients,
             Self::on_searches,
-            Self::on_conditioning,
         ];
         let mut remarks: Vec<Remark> = checks.into_iter().filter_map(|check| check(self)).collect();
         drop_consequences(&mut remarks);
@@ -474,7 +473,7 @@ impl StepReport {
     fn expected_curvature(&self) -> Option<Short> {
         let slope = self.directional_derivative.filter(|_| self.stop == StopReason::DirectionalDerivative)?;
         let curvature = self.gradient_norm.powi(2) / slope.abs();
-        (self.pairs_in_memory > 0 && curvature > ILL).then_some(Short(curvature))
+        (self.pairs_in_memory > 0 && curvature > SHARP).then_some(Short(curvature))
     }
 
     fn on_limits(&self) -> Option<Remark> {
@@ -543,19 +542,6 @@ impl StepReport {
         note(format!(
             "{searches} of {} ended without a strong Wolfe point",
             self.line_search_evaluations.len().max(self.searches_unsatisfied)
-        ))
-    }
-
-    fn on_conditioning(&self) -> Option<Remark> {
-        let [smallest, largest] = self.curvatures.filter(|_| self.steep())?;
-        if largest < ILL * smallest {
-            return None;
-        }
-        note(format!(
-            "the loss is ill-conditioned: curvatures from {} to {} were seen. Scale the parameters so that a unit of each \
-             matters alike, and allow many iterations",
-            Short(smallest),
-            Short(largest)
         ))
     }
 }
