@@ -187,9 +187,9 @@ pub enum Error {
          accepted point: NonFinite::Recover shrinks such steps instead", at_step(*.step_length)
     )]
     NonFinite {
-        /// `loss`, or `gradient` where the loss itself is finite.
+        /// `loss`, or `gradient` where the loss itself is finite, or `parameter` where both are.
         quantity: &'static str,
-        /// The loss, or a number that the gradient makes non-finite.
+        /// The loss, a number that the gradient makes non-finite, or the step length.
         value: f64,
         /// Which evaluation of the step it was, from 1.
         evaluation: usize,

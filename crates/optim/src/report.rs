@@ -102,7 +102,7 @@ pub struct StepReport {
     pub params_without_gradient: Vec<String>,
     /// Parameters whose gradient was zero in every element where `gradient_max` was measured.
     pub params_with_zero_gradient: Vec<String>,
-    /// Parameters whose gradient was NaN or infinite somewhere.
+    /// Parameters whose gradient was NaN or infinite, in the first evaluation that gave such a gradient.
     pub params_with_non_finite_gradient: Vec<String>,
     /// Parameters that were NaN or infinite themselves where the step began; looked at only if the first loss
     /// was not finite.
@@ -123,7 +123,8 @@ pub struct StepReport {
     pub slope_checks: SlopeChecks,
     /// A place where the slope jumped through zero, if a line search closed in on one.
     pub kink: Option<Kink>,
-    /// Evaluations whose loss or gradient was NaN or infinite.
+    /// Evaluations whose loss or gradient was NaN or infinite; or a parameter, where such points are refused
+    /// ([`NonFinite`](crate::NonFinite), [`guarded`](crate::LbfgsBuilder::guarded)).
     pub non_finite_evaluations: usize,
     /// The first of them: its number in this step, from 1, and its loss.
     pub first_non_finite: Option<(usize, f64)>,
@@ -205,12 +206,12 @@ impl Default for StepReport {
 }
 
 impl StepReport {
-    /// Counts one evaluation; `slope` is any number that is not finite where the gradient is not.
-    pub(crate) fn count_evaluation(&mut self, loss: f64, slope: f64) {
+    /// Counts one evaluation, and whether it was finite.
+    pub(crate) fn count_evaluation(&mut self, loss: f64, finite: bool) {
         self.evaluations += 1;
         // `min` gives the other number where one is NaN, which is what is wanted here.
         self.best_loss = self.best_loss.min(loss);
-        if !loss.is_finite() || !slope.is_finite() {
+        if !finite {
             self.non_finite_evaluations += 1;
             self.first_non_finite.get_or_insert((self.evaluations, loss));
         }

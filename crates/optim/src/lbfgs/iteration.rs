@@ -37,6 +37,7 @@ impl<T: Float> Step<'_, '_, T> {
         state.prev_loss = loss;
         let t = if state.n_iter == 1 { self.first_trial() } else { self.options.lr };
         let slope = vector::dot(&self.buffers.gradients[self.accepted], &state.d);
+        self.report.directional_derivative = Some(slope.to_f64());
         Ok(Start { t, slope, direction_max: vector::max_abs(&state.d) })
     }
 
@@ -49,7 +50,7 @@ impl<T: Float> Step<'_, '_, T> {
     /// Whether the direction leads nowhere and there is another one. Never where torch's behaviour is wanted.
     pub(super) fn is_no_descent(&self, start: &Start<T>) -> bool {
         let slope = start.slope.to_f64();
-        let senseless = self.recovers() && !slope.is_finite();
+        let senseless = self.options.additions.refuses_non_finite() && !slope.is_finite();
         let uphill = self.options.additions.guarded && slope >= 0.0;
         (senseless || uphill) && lock(&self.engine.state).n_iter > 1
     }
@@ -60,8 +61,10 @@ impl<T: Float> Step<'_, '_, T> {
         let mut state = lock(&self.engine.state);
         state.memory.clear();
         state.h_diag = Number::Int(1);
+        state.al.as_deref_mut().unwrap_or_default().fill(None);
         vector::neg(self.steering(), &mut state.d);
         let slope = vector::dot(&self.buffers.gradients[self.accepted], &state.d);
+        self.report.directional_derivative = Some(slope.to_f64());
         Start { t: self.first_trial(), slope, direction_max: vector::max_abs(&state.d) }
     }
 
@@ -85,7 +88,8 @@ impl<T: Float> Step<'_, '_, T> {
             damped = self.options.additions.powell_damping && damp(t, steered, s, y);
         });
         state.prev_flat_grad.copy_from_slice(gradient);
-        if candidate.ys > T::from_f64(MIN_CURVATURE) {
+        let any = !self.options.additions.refuses_non_finite();
+        if candidate.ys > T::from_f64(MIN_CURVATURE) && (any || state.memory.has_finite_scale(&candidate)) {
             if history_size == 0 && state.memory.len() == 0 {
                 state.memory.discard(candidate);
                 state.t = Number::Int(0);

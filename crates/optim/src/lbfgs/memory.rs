@@ -124,6 +124,13 @@ impl<T: Float> Memory<T> {
         self.free.push(candidate.slot);
     }
 
+    /// Whether `gamma` of this pair is neither 0 nor infinite nor NaN, which a pair of finite vectors may still
+    /// give where their products overflow.
+    pub(crate) fn has_finite_scale(&self, candidate: &Candidate<T>) -> bool {
+        let gamma = candidate.ys / candidate.yy.unwrap_or_else(|| self.square_of_y(candidate.slot));
+        candidate.ys.to_f64().is_finite() && gamma > T::ZERO && gamma.to_f64().is_finite()
+    }
+
     /// Stores a pair and returns `gamma = (y . s) / (y . y)`, the scale of the initial matrix (Nocedal &
     /// Wright, eq. 7.20). The oldest pair goes if there are exactly `capacity`.
     pub(crate) fn store(&mut self, candidate: Candidate<T>, capacity: usize) -> T {

@@ -77,6 +77,14 @@ impl Metric {
         }
     }
 
+    /// The largest component of the move by `d`, in the parameters themselves.
+    pub(super) fn largest<T: Float>(&self, flat: &Flat, direction: &[T]) -> f64 {
+        let root = |group: usize| self.roots.get(group).copied().unwrap_or(1.0);
+        flat.ranges()
+            .map(|(range, group)| root(group) * vector::max_abs(&direction[range]).to_f64())
+            .fold(0.0, f64::max)
+    }
+
     /// Moves `z` by `t d`.
     pub(super) fn add<T: Float>(&self, flat: &Flat, t: T, direction: &[T]) {
         if self.is_identity() {

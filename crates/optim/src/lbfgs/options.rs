@@ -109,6 +109,11 @@ impl<T: Float> Options<T> {
 }
 
 impl Additions {
+    /// Whether a point of non-finite loss, gradient or parameters is never accepted.
+    pub(super) fn refuses_non_finite(&self) -> bool {
+        self.guarded || self.non_finite != NonFinite::Torch
+    }
+
     /// Whether a step without line search evaluates where its last iteration moved to, which torch does not.
     pub(super) fn evaluates_last(&self) -> bool {
         self.guarded || self.non_finite == NonFinite::Recover

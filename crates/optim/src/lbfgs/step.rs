@@ -3,6 +3,7 @@
 use super::Lbfgs;
 use super::callback::Callback;
 use super::line_search::{Breakdown, SLOTS};
+use super::moves::Made;
 use super::non_finite::NonFinite;
 use super::objective::Output;
 use super::observer::Observer;
@@ -29,10 +30,19 @@ pub(super) struct Buffers<T> {
     pub(super) clipped: [Vec<T>; SLOTS],
     /// Positions of the parameters that had no gradient at the last evaluation.
     pub(super) missing: Vec<usize>,
-    /// The parameters where they were last evaluated; empty without weight decay.
-    parameters: Vec<T>,
+    /// The parameters where they were last evaluated; filled for weight decay, and to see whether they are finite.
+    pub(super) parameters: Vec<T>,
     /// The parameters at the best accepted point; filled only where a guarded step may leave it.
     best: Vec<T>,
+}
+
+/// The best accepted point; the parameters there are in `buffers.best`.
+#[derive(Clone, Copy, Debug)]
+struct Best {
+    loss: f64,
+    gradient_max: f64,
+    /// The buffer that has its gradient.
+    slot: usize,
 }
 
 impl<T> Default for Buffers<T> {
@@ -101,8 +111,9 @@ pub(super) struct Step<'a, 'c, T: Float> {
     pub(super) report: StepReport,
     pub(super) observer: Observer,
     pub(super) began: Instant,
-    /// Loss and `max|g|` at `buffers.best`.
-    best: Option<(f64, f64)>,
+    best: Option<Best>,
+    /// Positions of the parameters whose gradient was NaN or infinite when one first was.
+    pub(super) poisoned: Vec<usize>,
 }
 
 /// What an iteration starts from.
@@ -129,6 +140,7 @@ impl<'a, 'c, T: Float> Step<'a, 'c, T> {
         for gradient in &mut buffers.gradients {
             gradient.resize(n, T::ZERO);
         }
+        buffers.missing.clear();
         let stored_before = {
             let mut state = lock(&engine.state);
             state.exists = true;
@@ -153,6 +165,7 @@ impl<'a, 'c, T: Float> Step<'a, 'c, T> {
             observer: Observer::default(),
             began: Instant::now(),
             best: None,
+            poisoned: Vec::new(),
         }
     }
 
@@ -160,17 +173,22 @@ impl<'a, 'c, T: Float> Step<'a, 'c, T> {
         let options = self.options;
         let (first, loss) = self.evaluate(self.accepted)?;
         self.report.loss_epsilon = if first.dtype() == DType::F32 { f32::EPSILON.into() } else { f64::EPSILON };
-        self.report.initial_loss = loss;
-        self.accept_evaluation(loss, None)?;
-        self.report.initial_gradient_max = self.report.gradient_max;
+        let gradient_max = vector::max_abs(&self.buffers.gradients[self.accepted]).to_f64();
+        let finite = self.judge(loss, gradient_max, self.accepted);
+        (self.report.initial_loss, self.report.initial_gradient_max) = (loss, gradient_max);
+        (self.report.final_loss, self.report.gradient_max) = (loss, gradient_max);
+        self.keep_the_best();
         self.count_evaluations();
         if self.flat.numel() == 0 {
             return Err(Error::NoElements);
         }
-        if self.gradient_is_small() {
-            self.stop_at_gradient(StopReason::GradientToleranceAtStart);
-        } else if self.recovers() && !(loss.is_finite() && self.report.gradient_max.is_finite()) {
+        if options.additions.refuses_non_finite() && !finite {
+            if options.additions.non_finite == NonFinite::Stop {
+                return Err(self.non_finite(loss, gradient_max, None));
+            }
             self.report.stop = StopReason::NonFinite;
+        } else if self.gradient_is_small() {
+            self.stop_at_gradient(StopReason::GradientToleranceAtStart);
         } else if options.max_iter <= 0 {
             let mut state = lock(&self.engine.state);
             state.none_stored = !state.begun;
@@ -195,7 +213,6 @@ impl<'a, 'c, T: Float> Step<'a, 'c, T> {
             if self.is_no_descent(&start) {
                 start = self.restart();
             }
-            self.report.directional_derivative = Some(start.slope.to_f64());
             if start.slope > T::from_f64(-options.tolerance_change) {
                 // torch leaves the first trial in `t`, a move that did not happen, and relies on `y = 0` to skip
                 // the pair. Damping would store it.
@@ -207,14 +224,16 @@ impl<'a, 'c, T: Float> Step<'a, 'c, T> {
             }
             let last = n_iter == options.max_iter;
             let mut moved = self.advance(&start, last, loss)?;
-            if moved.is_none() && self.evaluations_left() > 0 {
+            if self.may_start_over(&moved) {
                 start = self.restart();
-                moved = self.advance(&start, last, loss)?;
+                if start.slope < T::ZERO {
+                    moved = self.advance(&start, last, loss)?;
+                }
             }
-            let Some(moved) = moved else {
-                self.stop_at_non_finite();
+            if moved.made == Made::NothingFinite {
+                self.stop_in_flight();
                 break;
-            };
+            }
             loss = moved.loss;
             self.end_iteration(moved.t);
             self.report.step_length = Some(moved.t.to_f64());
@@ -238,42 +257,33 @@ impl<'a, 'c, T: Float> Step<'a, 'c, T> {
         self.options.objective.evaluate(&mut || observer.call(flat, closure), flat, output)
     }
 
-    /// The parameters stay where they were just evaluated, after a move by `t d` if there was one.
-    pub(super) fn accept_evaluation(&mut self, loss: f64, t: Option<Number<T>>) -> Result<()> {
-        let gradient_max = vector::max_abs(&self.buffers.gradients[self.accepted]).to_f64();
-        self.report.count_evaluation(loss, gradient_max);
-        if self.options.additions.non_finite == NonFinite::Stop && !(loss.is_finite() && gradient_max.is_finite()) {
-            return Err(self.non_finite(loss, gradient_max, t));
-        }
-        self.report.gradient_max = gradient_max;
-        self.report.final_loss = loss;
-        if t.is_none() {
-            self.keep_the_best();
-        }
-        Ok(())
-    }
-
     /// Remembers the best point that was accepted, where a guarded step without line search may move on from it.
     fn keep_the_best(&mut self) {
         let wanderer = self.options.additions.guarded && matches!(self.options.search, Search::None);
         let (loss, gradient_max) = (self.report.final_loss, self.report.gradient_max);
-        if wanderer && loss.is_finite() && self.best.is_none_or(|(best, _)| loss < best) {
+        if wanderer && loss.is_finite() && self.best.is_none_or(|best| loss < best.loss) {
             self.buffers.best.resize(self.flat.numel(), T::ZERO);
             self.flat.snapshot(&mut self.buffers.best);
-            self.best = Some((loss, gradient_max));
+            self.best = Some(Best { loss, gradient_max, slot: self.accepted });
         }
+    }
+
+    /// A gradient buffer that is free for a trial.
+    pub(super) fn free_slot(&self) -> usize {
+        let kept = [Some(self.accepted), self.best.map(|best| best.slot)];
+        (0..SLOTS).find(|&slot| !kept.contains(&Some(slot))).unwrap_or(self.accepted)
     }
 
     /// Goes back to the best point. The last move is then one that did not happen: no pair is made of it.
     fn return_to_the_best(&mut self) {
-        let Some((loss, gradient_max)) = self.best.take() else { return };
-        // Also where the loss is NaN.
-        if self.report.final_loss <= loss {
+        let Some(best) = self.best.take() else { return };
+        if self.report.final_loss <= best.loss {
             return;
         }
         self.flat.restore(&self.buffers.best);
-        self.report.final_loss = loss;
-        self.report.gradient_max = gradient_max;
+        self.accepted = best.slot;
+        self.report.final_loss = best.loss;
+        self.report.gradient_max = best.gradient_max;
         self.report.returned_to_best = true;
         lock(&self.engine.state).t = Number::Int(0);
     }

@@ -5,14 +5,38 @@ use super::step::Step;
 use crate::ParamGroup;
 use crate::base::lock;
 use crate::report::{FirstStep, Kink, SlopeCheck};
+use std::ops::Range;
+use tape::vector::all_finite;
 use tape::{DType, Float, vector};
 
 impl<T: Float> Step<'_, '_, T> {
-    /// Compares the optimizer's very first move with the parameters, which are in `buffers.x`.
+    /// Counts an evaluation and returns whether it is finite: the loss, the gradient by a number `size` that is
+    /// NaN or infinite where it is, and, where that matters, the parameters, which are where they were evaluated.
+    pub(super) fn judge(&mut self, loss: f64, size: f64, slot: usize) -> bool {
+        let values = loss.is_finite() && size.is_finite();
+        let finite = values && (!self.options.additions.refuses_non_finite() || self.parameters_are_finite());
+        self.report.count_evaluation(loss, finite);
+        if !values && self.poisoned.is_empty() {
+            let gradient = &self.buffers.gradients[slot];
+            let poisoned =
+                self.flat.ranges().enumerate().filter(|(_, (range, _))| !all_finite(&gradient[range.clone()]));
+            self.poisoned = poisoned.map(|(i, _)| i).collect();
+        }
+        finite
+    }
+
+    fn parameters_are_finite(&mut self) -> bool {
+        self.buffers.parameters.resize(self.flat.numel(), T::ZERO);
+        self.flat.snapshot(&mut self.buffers.parameters);
+        all_finite(&self.buffers.parameters)
+    }
+
+    /// Compares the optimizer's very first move with the parameters, which it is about to be made from.
     pub(super) fn note_first_step(&mut self, t: Number<T>) {
         let state = lock(&self.engine.state);
         if state.n_iter == 1 && self.report.first_step.is_none() {
-            let length = (t.round() * vector::max_abs(&state.d)).abs().to_f64();
+            self.flat.snapshot(&mut self.buffers.x);
+            let length = t.to_f64().abs() * self.options.objective.metric.largest(self.flat, &state.d);
             self.report.first_step = Some(FirstStep { length, parameters: vector::max_abs(&self.buffers.x).to_f64() });
         }
     }
@@ -52,19 +76,19 @@ impl<T: Float> Step<'_, '_, T> {
 
     /// Which parameters have no gradient, a zero one, or one that is not finite.
     pub(super) fn report_gradients(&mut self) {
+        if self.report.evaluations == 0 {
+            return;
+        }
         let gradient = &self.buffers.gradients[self.accepted];
         self.report.gradient_norm = vector::dot(gradient, gradient).to_f64().sqrt();
-        let (mut zero, mut non_finite) = (Vec::new(), Vec::new());
-        for (i, (range, _)) in self.flat.ranges().enumerate() {
-            let largest = vector::max_abs(&gradient[range.clone()]).to_f64();
-            if !largest.is_finite() {
-                non_finite.push(i);
-            } else if largest == 0.0 && !range.is_empty() && !self.buffers.missing.contains(&i) {
-                zero.push(i);
-            }
-        }
+        let missing = &self.buffers.missing;
+        let is_zero = |(i, range): (usize, Range<usize>)| {
+            let zero = !range.is_empty() && vector::max_abs(&gradient[range]) == T::ZERO;
+            (zero && !missing.contains(&i)).then_some(i)
+        };
+        let zero: Vec<usize> = self.flat.ranges().map(|(range, _)| range).enumerate().filter_map(is_zero).collect();
         let broken = std::mem::take(&mut self.observer.broken);
-        if [&zero, &non_finite, &broken, &self.buffers.missing].into_iter().all(Vec::is_empty) {
+        if [&zero, &self.poisoned, &broken, missing].into_iter().all(Vec::is_empty) {
             return;
         }
         let names: Vec<String> = self.groups.iter().filter_map(ParamGroup::names).flatten().collect();
@@ -72,10 +96,10 @@ impl<T: Float> Step<'_, '_, T> {
             let label = |&i: &usize| names.get(i).cloned().unwrap_or_else(|| format!("#{i}"));
             positions.iter().map(label).collect()
         };
-        self.report.params_without_gradient = labels(&self.buffers.missing);
+        self.report.params_without_gradient = labels(missing);
         self.report.params_with_zero_gradient = labels(&zero);
         self.report.params_non_finite = labels(&broken);
-        self.report.params_with_non_finite_gradient = labels(&non_finite);
+        self.report.params_with_non_finite_gradient = labels(&self.poisoned);
     }
 
     /// What the calls of the closure told, and the time they took.
