@@ -77,6 +77,11 @@ impl Flat {
         broken
     }
 
+    /// How often the parameters have been changed in place.
+    pub(crate) fn version(&self) -> u64 {
+        self.params.iter().map(|(p, _)| u64::from(p.version())).sum()
+    }
+
     /// Whether the parameters differ from the snapshot.
     pub(crate) fn differs_from<T: Float>(&self, snapshot: &[T]) -> bool {
         let mut now = vec![T::ZERO; self.numel];

@@ -115,6 +115,11 @@ pub struct StepReport {
     pub foreign_leaves: Vec<Vec<usize>>,
     /// Whether one of the first two evaluations added to gradients that were there before.
     pub gradients_accumulate: bool,
+    /// Whether the closure changed parameters in place in one of the first two evaluations.
+    pub closure_moves_parameters: bool,
+    /// The loss where the last step ended and the one where this step began, if the two differ although nobody
+    /// has moved the parameters between.
+    pub another_loss: Option<[f64; 2]>,
     /// Evaluations that gave the loss and gradient of another point, to the bit.
     pub unchanged_evaluations: usize,
     /// Evaluations on a line that gave its first loss and gradient because the parameters had not moved.
@@ -132,6 +137,10 @@ pub struct StepReport {
     pub noise_floor: f64,
     /// Distance from 1 to the next number in the dtype of the loss.
     pub(crate) loss_epsilon: f64,
+    /// Evaluations with another loss than the first.
+    pub(crate) other_losses: usize,
+    /// Whether one of them was no number of `f32`.
+    pub(crate) wide_losses: bool,
     /// Time spent in the closure. From the ninth evaluation on it is measured at one in eight.
     pub closure_time: Duration,
     /// Time of the step outside of the closure.
@@ -189,6 +198,8 @@ impl Default for StepReport {
             reached_own_parameters: false,
             foreign_leaves: Vec::new(),
             gradients_accumulate: false,
+            closure_moves_parameters: false,
+            another_loss: None,
             unchanged_evaluations: 0,
             unmoved_evaluations: 0,
             slope_checks: SlopeChecks::default(),
@@ -197,6 +208,8 @@ impl Default for StepReport {
             first_non_finite: None,
             noise_floor: f64::NAN,
             loss_epsilon: f64::EPSILON,
+            other_losses: 0,
+            wide_losses: false,
             closure_time: Duration::ZERO,
             optimizer_time: Duration::ZERO,
             trace: Vec::new(),
@@ -205,16 +218,27 @@ impl Default for StepReport {
     }
 }
 
+/// So many losses are not all numbers of `f32` by chance.
+const SEVERAL: usize = 4;
+
 impl StepReport {
     /// Counts one evaluation, and whether it was finite.
     pub(crate) fn count_evaluation(&mut self, loss: f64, finite: bool) {
         self.evaluations += 1;
         // `min` gives the other number where one is NaN, which is what is wanted here.
         self.best_loss = self.best_loss.min(loss);
+        self.other_losses += usize::from(loss.is_finite() && loss != self.initial_loss);
+        self.wide_losses |= loss.is_finite() && f64::from(loss as f32) != loss;
         if !finite {
             self.non_finite_evaluations += 1;
             self.first_non_finite.get_or_insert((self.evaluations, loss));
         }
+    }
+
+    /// Relative rounding error of the loss. Where all losses of several evaluations are numbers of `f32`, they were
+    /// computed in it, whatever their dtype.
+    pub(crate) fn epsilon(&self) -> f64 {
+        if !self.wide_losses && self.other_losses >= SEVERAL { f32::EPSILON.into() } else { self.loss_epsilon }
     }
 
     /// From the losses of the minimised objective to those of the maximised one.
@@ -222,6 +246,7 @@ impl StepReport {
         for loss in [&mut self.initial_loss, &mut self.final_loss, &mut self.best_loss] {
             *loss = -*loss;
         }
+        self.another_loss = self.another_loss.map(|losses| losses.map(|loss| -loss));
         if let Some((_, loss)) = &mut self.first_non_finite {
             *loss = -*loss;
         }

@@ -257,3 +257,62 @@ fn a_panic_of_the_closure_is_told() -> Outcome {
     blames(&optimizer.report(), &["panicked"]);
     Ok(())
 }
+
+#[test]
+fn a_closure_that_clamps_its_parameters() -> Outcome {
+    for search in 0..2 {
+        let x = leaf([2.0, -3.0]);
+        let optimizer = &both(|| Lbfgs::builder([&x]))?[search];
+        let report = step(optimizer, || {
+            no_grad(|| x.clamp_(-1.0, 1.0));
+            (&x - 4.0).pow(2.0).sum()
+        })?;
+        blames(&report, &["closure changes parameters in place", "after the step"]);
+    }
+    Ok(())
+}
+
+#[test]
+fn row_16_weight_decay_in_the_gradient_alone() -> Outcome {
+    let x = leaf([2.0, -3.0]);
+    let optimizer = Lbfgs::builder([&x]).line_search_fn(LineSearch::StrongWolfe).max_iter(50).build()?;
+    optimizer.step(|| {
+        optimizer.zero_grad();
+        let loss = (&x - 1.0).pow(2.0).sum() + 0.1 * (x.i(0) * x.i(1)).exp();
+        loss.backward()?;
+        x.set_grad(x.grad().map(|g| g + 0.8 * x.detach()));
+        Ok(loss)
+    })?;
+    blames(&optimizer.report(), &["does not belong to the loss"]);
+    Ok(())
+}
+
+#[test]
+fn row_29_a_scaled_gradient_beside_an_unscaled_loss() -> Outcome {
+    for search in 0..2 {
+        let x = leaf([2.0, -3.0]);
+        let optimizer = &both(|| Lbfgs::builder([&x]).lr(0.2))?[search];
+        optimizer.step(|| {
+            optimizer.zero_grad();
+            let loss = (&x - 1.0).pow(4.0).sum();
+            (1024.0 * &loss).backward()?;
+            Ok(loss)
+        })?;
+        blames(&optimizer.report(), &["does not belong to the loss"]);
+    }
+    Ok(())
+}
+
+#[test]
+fn row_19_another_batch_in_the_next_step() -> Outcome {
+    let x = leaf([2.0, -3.0]);
+    let optimizer = Lbfgs::builder([&x]).line_search_fn(LineSearch::StrongWolfe).build()?;
+    let fit = |target: f64| step(&optimizer, || (&x - target).pow(4.0).mean() + x.pow(2.0).mean());
+    assert_eq!(fit(1.0)?.another_loss, None);
+    let report = fit(1.0)?;
+    assert_eq!(report.another_loss, None, "the same loss: {report}");
+    says(&fit(1.2)?, &["at the same point it is", "another batch", "memory belongs to the old one"]);
+    no_grad(|| x.add_(&x));
+    assert_eq!(fit(1.4)?.another_loss, None, "the parameters were moved between");
+    Ok(())
+}

@@ -323,3 +323,14 @@ fn a_loss_without_minimum() -> Outcome {
     blames(&step(&optimizer, || -x.pow(4.0).sum())?, &["runs off without bound", "sign"]);
     Ok(())
 }
+
+#[test]
+fn row_10_a_part_of_the_loss_in_f32() -> Outcome {
+    for search in 0..2 {
+        let x = leaf([0.3, -2.0]);
+        let optimizer = &both(|| Lbfgs::builder([&x]).lr(0.5).max_iter(100))?[search];
+        let report = step(optimizer, || ((&x - 3.0).pow(2.0).sum() * 1e-2 + 1e3).float().double())?;
+        says(&report, &["rounding of the loss in f32, in which part of it is computed", "Compute all of it in f64"]);
+    }
+    Ok(())
+}

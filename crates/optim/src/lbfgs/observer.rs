@@ -24,6 +24,10 @@ pub(super) struct Observer {
     pub(super) foreign: Vec<Vec<usize>>,
     /// One of the first two calls added to a gradient that was there before.
     pub(super) accumulates: bool,
+    /// One of the first two calls changed parameters in place.
+    pub(super) meddles: bool,
+    /// How often the parameters had been changed before the first call.
+    pub(super) version: u64,
     /// Positions of the parameters that were NaN or infinite in the first call, if its loss was.
     pub(super) broken: Vec<usize>,
     /// Where the optimizer is looking.
@@ -71,6 +75,7 @@ impl Observer {
         let number = self.calls;
         self.calls += 1;
         let started = (number < TIMED || number.is_multiple_of(TIMED)).then(Instant::now);
+        let version = if number < 2 { flat.version() } else { 0 };
         let before = match number {
             0 => flat.some_gradient().filter(|(grad, _)| !is_zero(grad)),
             1 => flat.some_gradient(),
@@ -85,7 +90,11 @@ impl Observer {
                 self.samples += 1;
             }
         }
+        if number == 0 {
+            self.version = version;
+        }
         if outcome.is_ok() {
+            self.meddles |= number < 2 && flat.version() != version;
             self.accumulates |= before.is_some_and(|(grad, version)| added_to(flat, &grad, version));
         }
         outcome

@@ -64,7 +64,7 @@ impl<T: Float> Step<'_, '_, T> {
         let scale = *self.observer.scale.get_or_insert_with(|| vector::max_abs(&self.buffers.x).to_f64());
         let check = SlopeCheck { length, slopes: [line.slope, slope], measured: (loss - previous) / t };
         // Rounding of the loss, and of the parameters where the move is short beside them.
-        let of_loss = self.report.loss_epsilon * previous.abs().max(loss.abs()) / t;
+        let of_loss = self.report.epsilon() * previous.abs().max(loss.abs()) / t;
         let epsilon = if T::DTYPE == DType::F32 { f32::EPSILON.into() } else { f64::EPSILON };
         let of_move = line.slope * epsilon * scale / length;
         self.report.slope_checks.add(check, of_loss.abs() + of_move.abs());
@@ -108,7 +108,13 @@ impl<T: Float> Step<'_, '_, T> {
         report.reached_own_parameters = observer.reached_own;
         report.foreign_leaves = std::mem::take(&mut observer.foreign);
         report.gradients_accumulate = observer.accumulates;
-        report.noise_floor = report.loss_epsilon * report.final_loss.abs();
+        report.noise_floor = report.epsilon() * report.final_loss.abs();
+        report.closure_moves_parameters = observer.meddles;
+        let (began, ended) = (report.initial_loss, report.final_loss);
+        let returned = self.buffers.left.filter(|&(version, loss)| version == observer.version && loss != began);
+        report.another_loss = returned.map(|(_, loss)| [loss, began]).filter(|_| report.evaluations > 0);
+        let known = !report.moved_since_final_loss && report.evaluations > 0 && ended.is_finite();
+        self.buffers.left = known.then(|| (self.flat.version(), ended));
         if std::thread::panicking() {
             report.notes.push("the closure or the callback panicked".into());
         }

@@ -74,12 +74,13 @@ fn drop_consequences(remarks: &mut Vec<Remark>) {
 impl StepReport {
     /// All that is to be said, in the order of what explains most. A cause makes those below it consequences.
     pub(super) fn remarks(&self) -> Vec<Remark> {
-        let checks: [fn(&Self) -> Option<Remark>; 20] = [
+        let checks: [fn(&Self) -> Option<Remark>; 22] = [
             Self::on_foreign_leaves,
             Self::on_error,
             Self::on_no_gradient,
             Self::on_constant_closure,
             Self::on_accumulation,
+            Self::on_meddling,
             Self::on_contradiction,
             Self::on_non_finite,
             Self::on_no_movement,
@@ -95,6 +96,7 @@ impl StepReport {
             Self::on_missing_gradients,
             Self::on_zero_gradients,
             Self::on_searches,
+            Self::on_another_loss,
         ];
         let mut remarks: Vec<Remark> = checks.into_iter().filter_map(|check| check(self)).collect();
         drop_consequences(&mut remarks);
@@ -252,6 +254,23 @@ impl StepReport {
         ))
     }
 
+    fn on_meddling(&self) -> Option<Remark> {
+        self.closure_moves_parameters.then(|| {
+            cause(
+                "the closure changes parameters in place. It is to be evaluated where the optimizer puts them: change \
+                 them after the step (clamping, projection), or compute the loss from a changed copy",
+            )
+        })?
+    }
+
+    fn on_another_loss(&self) -> Option<Remark> {
+        let [before, now] = self.another_loss?.map(Short);
+        note(format!(
+            "where the last step ended the loss was {before}, at the same point it is {now} now: the closure computes \
+             another loss than then (another batch, dropout, a changed penalty), and the memory belongs to the old one"
+        ))
+    }
+
     fn on_contradiction(&self) -> Option<Remark> {
         let SlopeCheck { slopes: [before, after], measured, .. } = self.slope_checks.contradiction()?;
         let [before, after, measured] = [before, after, measured].map(Short);
@@ -390,8 +409,13 @@ impl StepReport {
         if !ended || !self.promises_little() {
             return None;
         }
-        let narrow = self.loss_epsilon > f64::EPSILON;
-        let (dtype, wider) = if narrow { ("f32", "Compute in f64, subtract") } else { ("f64", "Subtract") };
+        let (dtype, wider) = if self.loss_epsilon > f64::EPSILON {
+            ("f32", "Compute in f64, subtract")
+        } else if self.epsilon() > f64::EPSILON {
+            ("f32, in which part of it is computed,", "Compute all of it in f64, subtract")
+        } else {
+            ("f64", "Subtract")
+        };
         let tolerances = if limited { "raise the tolerances" } else { "be content" };
         let text = format!(
             "the last step promised a decrease of {}, less than the rounding of the loss in {dtype} shows ({} at a loss of \
