@@ -1,10 +1,12 @@
 //! The begin of an iteration: memory, direction, first step length.
 
+use super::line_search::SLOTS;
 use super::scalar::Number;
 use super::state::State;
 use super::step::{Start, Step};
 use crate::base::lock;
 use crate::{Error, Result};
+use tape::vector::all_finite;
 use tape::{Float, vector};
 
 /// A pair is stored where its curvature `y . s` is above this.
@@ -35,7 +37,8 @@ impl<T: Float> Step<'_, '_, T> {
         state.prev_clipped.clone_from(&self.buffers.clipped[self.accepted]);
         state.t = Number::Int(0);
         state.prev_loss = loss;
-        let t = if state.n_iter == 1 { self.first_trial() } else { self.options.lr };
+        let along_gradient = state.n_iter == 1 || self.options.additions.guarded && state.memory.len() == 0;
+        let t = if along_gradient { self.first_trial() } else { self.options.lr };
         let slope = vector::dot(&self.buffers.gradients[self.accepted], &state.d);
         self.report.directional_derivative = Some(slope.to_f64());
         Ok(Start { t, slope, direction_max: vector::max_abs(&state.d) })
@@ -49,10 +52,12 @@ impl<T: Float> Step<'_, '_, T> {
 
     /// Whether the direction leads nowhere and there is another one. Never where torch's behaviour is wanted.
     pub(super) fn is_no_descent(&self, start: &Start<T>) -> bool {
-        let slope = start.slope.to_f64();
-        let senseless = self.options.additions.refuses_non_finite() && !slope.is_finite();
+        let (slope, state) = (start.slope.to_f64(), lock(&self.engine.state));
+        // The product of finite vectors may overflow; that alone does no harm.
+        let senseless =
+            self.options.additions.refuses_non_finite() && !slope.is_finite() && !(slope < 0.0 && all_finite(&state.d));
         let uphill = self.options.additions.guarded && slope >= 0.0;
-        (senseless || uphill) && lock(&self.engine.state).n_iter > 1
+        (senseless || uphill) && state.n_iter > 1
     }
 
     /// Clears the memory and follows the gradient, as in a first iteration.
@@ -77,7 +82,8 @@ impl<T: Float> Step<'_, '_, T> {
     /// Stores the pair that the last move gave, if it is fit, and computes the direction.
     fn update(&mut self, state: &mut State<T>) -> Result<()> {
         let history_size = self.options.history_size;
-        let (gradient, scratch) = split(&mut self.buffers.gradients, self.accepted);
+        let best = self.best_slot();
+        let (gradient, scratch) = split(&mut self.buffers.gradients, self.accepted, best);
         let t = state.t.round();
         let mut damped = false;
         let (d, previous) = (&state.d, &state.prev_flat_grad);
@@ -120,14 +126,19 @@ impl<T: Float> Step<'_, '_, T> {
     }
 }
 
-/// The gradient at the accepted point, and the two buffers that are free between searches.
-fn split<T>(gradients: &mut [Vec<T>; 3], accepted: usize) -> (&[T], (&mut [T], &mut [T])) {
-    let [a, b, c] = gradients;
-    match accepted {
-        0 => (a, (b, c)),
-        1 => (b, (a, c)),
-        _ => (c, (a, b)),
+/// The gradient at the accepted point, and two buffers that are free between searches.
+fn split<T>(gradients: &mut [Vec<T>; SLOTS], accepted: usize, best: Option<usize>) -> (&[T], (&mut [T], &mut [T])) {
+    let (mut gradient, mut first, mut second): (&[T], &mut [T], &mut [T]) = (&[], &mut [], &mut []);
+    for (slot, buffer) in gradients.iter_mut().enumerate() {
+        if slot == accepted {
+            gradient = buffer;
+        } else if first.is_empty() && Some(slot) != best {
+            first = buffer;
+        } else if second.is_empty() && Some(slot) != best {
+            second = buffer;
+        }
     }
+    (gradient, (first, second))
 }
 
 /// Damps `y` where its curvature along `s` is too small, and returns whether it was (Nocedal & Wright,

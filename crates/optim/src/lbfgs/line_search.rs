@@ -20,6 +20,9 @@ pub(crate) struct Conditions {
     pub(crate) min_width: f64,
     /// An infinite loss is a wall, which the next trial keeps away from; torch's cubic makes it the middle.
     pub(crate) walls: bool,
+    /// The gradient at the start is kept to the end of the search, at the price of a fourth buffer, and where an
+    /// interpolation overflows the middle is tried.
+    pub(crate) careful: bool,
 }
 
 /// The share of the way to a wall at which the next trial is made. Beyond it there is nothing to interpolate, and
@@ -28,7 +31,8 @@ pub(crate) const BEFORE_A_WALL: f64 = 0.25;
 
 impl Conditions {
     /// What torch's optimizer uses.
-    pub(crate) const TORCH: Self = Self { c1: 1e-4, c2: 0.9, max_steps: 25, min_width: 1e-9, walls: false };
+    pub(crate) const TORCH: Self =
+        Self { c1: 1e-4, c2: 0.9, max_steps: 25, min_width: 1e-9, walls: false, careful: false };
 }
 
 /// A point on the line: step length, loss, directional derivative, and which buffer of the caller holds its
@@ -41,8 +45,9 @@ pub(crate) struct Point<T> {
     pub(crate) slot: usize,
 }
 
-/// How many gradient buffers a search needs, that of its start included.
-pub(crate) const SLOTS: usize = 3;
+/// How many gradient buffers a search needs at most, that of its start included; the last one only where that is
+/// to be kept.
+pub(crate) const SLOTS: usize = 4;
 
 /// How a search ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,11 +156,26 @@ where
     E: From<Breakdown>,
     F: FnMut(Number<T>, usize) -> Result<(f64, T), E>,
 {
-    /// Evaluates at `t`, in the buffer that none of `kept` uses.
+    /// Evaluates at `t`, in a buffer that none of `kept` uses.
     fn trial(&mut self, t: Number<T>, kept: [usize; 2]) -> Result<Point<T>, E> {
-        let slot = (0..SLOTS).find(|slot| !kept.contains(slot)).unwrap_or(0);
+        let start = self.conditions.careful.then_some(self.start.slot);
+        let slot = (0..SLOTS).find(|slot| !kept.contains(slot) && Some(*slot) != start).unwrap_or(0);
         let (loss, slope) = (self.evaluate)(t, slot)?;
         Ok(Point { t, loss, slope, slot })
+    }
+
+    fn interpolate(
+        &self,
+        a: &Point<T>,
+        b: &Point<T>,
+        bounds: Option<(Number<T>, Number<T>)>,
+    ) -> Result<Number<T>, Breakdown> {
+        let t = cubic_interpolate(a, b, bounds)?;
+        if self.conditions.careful && t.to_f64().is_nan() {
+            let (low, high) = bounds.unwrap_or((a.t, b.t));
+            return Ok(Number::Float(0.5) * (low + high));
+        }
+        Ok(t)
     }
 
     /// Whether the loss fails to decrease as the first Wolfe condition asks.
@@ -186,7 +206,7 @@ where
             }
             let least = point.t + Number::Float(0.01) * (point.t - previous.t);
             let most = point.t * Number::Int(10);
-            let t = cubic_interpolate(&previous, &point, Some((least, most))).map_err(Breakdown::from)?;
+            let t = self.interpolate(&previous, &point, Some((least, most)))?;
             previous = point;
             // The gradient at the start is kept for the case that the steps run out.
             point = self.trial(t, [self.start.slot, previous.slot])?;
@@ -207,7 +227,7 @@ where
             let t = if self.conditions.walls && ends[1 - low].loss == f64::INFINITY {
                 ends[low].t + Number::Float(BEFORE_A_WALL) * (ends[1 - low].t - ends[low].t)
             } else {
-                let t = cubic_interpolate(&ends[0], &ends[1], None).map_err(Breakdown::from)?;
+                let t = self.interpolate(&ends[0], &ends[1], None)?;
                 away_from_ends(t, &ends, &mut stalled)
             };
             let point = self.trial(t, [ends[0].slot, ends[1].slot])?;

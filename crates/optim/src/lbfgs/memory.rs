@@ -124,11 +124,10 @@ impl<T: Float> Memory<T> {
         self.free.push(candidate.slot);
     }
 
-    /// Whether `gamma` of this pair is neither 0 nor infinite nor NaN, which a pair of finite vectors may still
-    /// give where their products overflow.
+    /// Whether neither `y . s` nor `gamma` is infinite or NaN, as the products of finite vectors may be.
     pub(crate) fn has_finite_scale(&self, candidate: &Candidate<T>) -> bool {
         let gamma = candidate.ys / candidate.yy.unwrap_or_else(|| self.square_of_y(candidate.slot));
-        candidate.ys.to_f64().is_finite() && gamma > T::ZERO && gamma.to_f64().is_finite()
+        candidate.ys.to_f64().is_finite() && gamma.to_f64().is_finite()
     }
 
     /// Stores a pair and returns `gamma = (y . s) / (y . y)`, the scale of the initial matrix (Nocedal &

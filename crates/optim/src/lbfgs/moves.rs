@@ -8,6 +8,7 @@ use super::scalar::Number;
 use super::step::{Start, Step};
 use crate::base::lock;
 use crate::{Error, Result, StopReason};
+use tape::vector::all_finite;
 use tape::{Float, vector};
 
 /// Where an iteration ended: step length and loss.
@@ -90,6 +91,7 @@ impl<T: Float> Step<'_, '_, T> {
         let origin = Point { t: Number::Int(0), loss, slope: start.slope, slot: self.accepted };
         let mut conditions = self.options.additions.conditions;
         conditions.walls = self.recovers();
+        conditions.careful = self.options.additions.refuses_non_finite();
         conditions.max_steps = conditions.max_steps.min(self.evaluations_left().saturating_sub(1));
         let (before, bad_before) = (self.report.evaluations, self.report.non_finite_evaluations);
         self.report.line_search_evaluations.push(0);
@@ -97,7 +99,7 @@ impl<T: Float> Step<'_, '_, T> {
             strong_wolfe(origin, start.t, start.direction_max, conditions, &mut |t, slot| self.trial(t, slot))?;
         let bad = self.report.non_finite_evaluations - bad_before;
         let mut made = Made::Move;
-        if self.options.additions.refuses_non_finite() {
+        if conditions.careful {
             let all_bad = bad == self.report.evaluations - before;
             made = self.examine(
                 &mut found,
@@ -116,11 +118,11 @@ impl<T: Float> Step<'_, '_, T> {
 
     /// Whether the point that a search found is to be moved to; the origin takes its place if not.
     fn examine(&self, found: &mut Found<T>, origin: Point<T>, nothing: Made) -> Made {
-        let Point { loss, slope, slot, .. } = found.point;
-        let finite = loss.is_finite() && slope.to_f64().is_finite();
+        let Point { loss, slot, .. } = found.point;
         if slot == origin.slot {
             return nothing;
         }
+        let finite = loss.is_finite() && all_finite(&self.buffers.gradients[slot]);
         if finite && (loss <= origin.loss || !self.options.additions.guarded) {
             return Made::Move;
         }

@@ -140,7 +140,8 @@ impl<'a, 'c, T: Float> Step<'a, 'c, T> {
         let mut buffers = std::mem::take(&mut *lock(&engine.buffers));
         let n = flat.numel();
         buffers.x.resize(n, T::ZERO);
-        for gradient in &mut buffers.gradients {
+        let needed = if options.additions.refuses_non_finite() { SLOTS } else { SLOTS - 1 };
+        for gradient in &mut buffers.gradients[..needed] {
             gradient.resize(n, T::ZERO);
         }
         buffers.missing.clear();
@@ -271,9 +272,14 @@ impl<'a, 'c, T: Float> Step<'a, 'c, T> {
         }
     }
 
+    /// The gradient buffer of the best point, where that is kept.
+    pub(super) fn best_slot(&self) -> Option<usize> {
+        self.best.map(|best| best.slot)
+    }
+
     /// A gradient buffer that is free for a trial.
     pub(super) fn free_slot(&self) -> usize {
-        let kept = [Some(self.accepted), self.best.map(|best| best.slot)];
+        let kept = [Some(self.accepted), self.best_slot()];
         (0..SLOTS).find(|&slot| !kept.contains(&Some(slot))).unwrap_or(self.accepted)
     }
 

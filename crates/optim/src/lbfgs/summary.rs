@@ -10,10 +10,11 @@ use tape::vector::all_finite;
 use tape::{DType, Float, vector};
 
 impl<T: Float> Step<'_, '_, T> {
-    /// Counts an evaluation and returns whether it is finite: the loss, the gradient by a number `size` that is
-    /// NaN or infinite where it is, and, where that matters, the parameters, which are where they were evaluated.
+    /// Counts an evaluation and returns whether it is finite: the loss, the gradient, of which `size` is a number
+    /// that is NaN or infinite if it is, and, where that matters, the parameters, which are where they were
+    /// evaluated.
     pub(super) fn judge(&mut self, loss: f64, size: f64, slot: usize) -> bool {
-        let values = loss.is_finite() && size.is_finite();
+        let values = loss.is_finite() && (size.is_finite() || all_finite(&self.buffers.gradients[slot]));
         let finite = values && (!self.options.additions.refuses_non_finite() || self.parameters_are_finite());
         self.report.count_evaluation(loss, finite);
         if !values && self.poisoned.is_empty() {
