@@ -121,6 +121,15 @@ fn an_ill_conditioned_loss() -> Outcome {
 }
 
 #[test]
+fn a_memory_that_hides_the_gradient() -> Outcome {
+    let x = leaf([1e-3, 1e-3]);
+    let optimizer = Lbfgs::builder([&x]).build()?;
+    let report = step(&optimizer, || (&x * 1e3).exp().sum() - x.sum() * 1e8)?;
+    blames(&report, &["the memory expects a curvature of ", "Scale the parameters"]);
+    Ok(())
+}
+
+#[test]
 fn row_11_a_tolerance_ends_the_step_early() -> Outcome {
     let x = leaf([-1.2, 1.0]);
     let optimizer = Lbfgs::builder([&x]).tolerance_change(0.3).line_search_fn(WOLFE).build()?;

@@ -107,8 +107,8 @@ impl StepReport {
         likely(format!(
             "the gradient does not belong to the loss: on {} of {} moves the loss did not change as the gradient says; on \
              the shortest by {measured} per unit of t, where g.d is {before} at its begin and {after} at its end. Return \
-             the loss that backward() ran on; look for detached parts, a wrong derivative, and for random numbers \
-             (dropout, another batch) in the closure",
+             the loss that backward() ran on; look for detached parts, a wrong derivative, and for what \
+             differs from call to call (random numbers, dropout, another batch)",
             self.slope_checks.failed, self.slope_checks.made
         ))
     }

@@ -22,7 +22,7 @@ impl StepReport {
     pub(super) fn on_noise(&self) -> Option<Remark> {
         let limited = matches!(self.stop, StopReason::MaxIter | StopReason::MaxEval);
         let ended = (self.ended_by_change() || limited || self.searches_unsatisfied > 0) && self.steep();
-        if !ended || !self.promises_little() {
+        if !ended || !self.promises_little() || self.expected_curvature().is_some() {
             return None;
         }
         let (dtype, wider) = if self.loss_epsilon > f64::EPSILON {
@@ -58,7 +58,8 @@ impl StepReport {
         if at_start && self.gradient_max == 0.0 {
             return advice(
                 "the gradient is exactly zero here. If this is no minimum, the loss is flat: a saturated function (exp, \
-                 sigmoid), a dead relu, rounding or a comparison in it; begin elsewhere",
+                 sigmoid), a dead relu, rounding or a comparison in it, or \
+                 detach(); begin elsewhere",
             );
         }
         if at_start && self.is_small() && self.pairs_in_memory == 0 {
@@ -88,7 +89,8 @@ impl StepReport {
         }
         let relative = self.stop == StopReason::RelativeLossTolerance;
         let uphill = self.directional_derivative.is_some_and(|slope| slope > 0.0);
-        if !self.steep() || !(self.ended_by_change() || relative) || self.promises_little() || uphill {
+        let hidden = self.promises_little() && self.expected_curvature().is_none();
+        if !self.steep() || !(self.ended_by_change() || relative) || hidden || uphill {
             return None;
         }
         let early = self.ended_early();
