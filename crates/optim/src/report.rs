@@ -123,6 +123,7 @@ pub struct StepReport {
     /// Evaluations that gave the loss and gradient of another point, to the bit.
     pub unchanged_evaluations: usize,
     /// Evaluations on a line that gave its first loss and gradient because the parameters had not moved.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) unmoved_evaluations: usize,
     /// Whether the changes of the loss were those that the gradients promised.
     pub slope_checks: SlopeChecks,
@@ -136,10 +137,13 @@ pub struct StepReport {
     /// Rounding error of the loss, one unit in the last place of its dtype: smaller decreases cannot be seen.
     pub noise_floor: f64,
     /// Distance from 1 to the next number in the dtype of the loss.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) loss_epsilon: f64,
     /// Evaluations with another loss than the first.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) other_losses: usize,
     /// Whether one of them was no number of `f32`.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) wide_losses: bool,
     /// Time spent in the closure. From the ninth evaluation on it is measured at one in eight.
     pub closure_time: Duration,
