@@ -11,7 +11,7 @@ pub mod guide {
     //!
     //! 1. [`porting`]: a torch script, line by line, and a table of spellings.
     //! 2. [`closures`]: what `step` asks of its closure, and what it promises in return.
-    //! 3. [`optimizers`]: groups, hooks, state dicts, schedulers; what Paddle spells in another way.
+    //! 3. [`optimizers`]: groups, hooks, what a step promises, state dicts, schedulers; what Paddle spells in another way.
     //! 4. [`modes`]: leaves, `no_grad`, `detach`, gradients of gradients, in-place changes.
     //! 5. [`errors`]: what panics, what returns `Err`, and what is left behind.
     //! 6. [`gradients`]: checking your own gradients, by property; derivatives written by hand.
@@ -51,7 +51,7 @@ pub mod prelude {
     pub use optim::{
         Adadelta, Adagrad, Adam, AdamW, Adamax, Asgd, BoxError, GradClip, Lbfgs, LineSearch, NAdam, NonFinite,
         Optimizer, ParamGroup, RAdam, RmsProp, Rprop, Sgd, StepReport, StopReason, WeightDecay, lr_scheduler,
-        register_optimizer_step_post_hook, register_optimizer_step_pre_hook,
+        lr_scheduler::LrScheduler, register_optimizer_step_post_hook, register_optimizer_step_pre_hook,
     };
     #[cfg(feature = "linalg")]
     pub use tape::linalg;

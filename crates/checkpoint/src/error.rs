@@ -6,7 +6,7 @@ use crate::Key;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why a [`Value`](crate::Value) could not be read as asked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A dict lacks a key that is required.
@@ -25,4 +25,11 @@ pub enum Error {
         /// The kind that is there.
         found: &'static str,
     },
+}
+
+/// The text, since this is what a `main` that returns an error prints.
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
 }

@@ -6,8 +6,7 @@ use tape::{DType, Tensor};
 /// One value of a state dict.
 ///
 /// Equality is by kind and by bits: `Int(1)` is not `Float(1.0)`, a NaN equals the same NaN, `0.0` is not
-/// `-0.0`, and two tensors are equal where dtype, shape and all bits agree. Two equal trees are written as
-/// equal files.
+/// `-0.0`, and two tensors are equal where dtype, shape and all bits agree.
 ///
 /// ```
 /// use checkpoint::Value;

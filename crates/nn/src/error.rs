@@ -6,7 +6,7 @@ use std::fmt::Write;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why a module could not be loaded, or its gradients not be clipped. Texts begin with torch's.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The value is no dict.
@@ -78,5 +78,12 @@ impl StateDictError {
         self.mismatches.iter().cloned().for_each(&mut line);
         line("nothing was loaded".to_owned());
         text
+    }
+}
+
+/// The text, since this is what a `main` that returns an error prints.
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
     }
 }

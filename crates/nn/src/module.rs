@@ -292,6 +292,7 @@ pub trait Module: Any + Send + Sync {
     /// If a part of another type does not implement [`boxed_copy`](Module::boxed_copy), or holds a tensor
     /// that was computed from others.
     #[track_caller]
+    #[must_use = "the copy is returned, the module stays what it is"]
     fn deep_copy(&self) -> Self
     where
         Self: DeepCopy,
@@ -313,6 +314,7 @@ pub trait Module: Any + Send + Sync {
     /// # Panics
     /// As [`deep_copy`](Module::deep_copy), or if the dtype is not a floating-point type.
     #[track_caller]
+    #[must_use = "a converted copy is returned, the module stays what it is"]
     fn to_dtype(&self, dtype: DType) -> Self
     where
         Self: DeepCopy,

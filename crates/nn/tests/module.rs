@@ -299,7 +299,7 @@ fn a_module_is_not_converted_to_integers() {
 #[test]
 #[should_panic(expected = "deep_copy: Listed does not say how it is copied")]
 fn a_module_that_cannot_be_copied_says_so() {
-    Sequential::new([Listed(Linear::new(1, 1)).boxed()]).deep_copy();
+    let _ = Sequential::new([Listed(Linear::new(1, 1)).boxed()]).deep_copy();
 }
 
 #[test]

@@ -243,6 +243,11 @@ impl OptimizerBase {
     }
 }
 
+/// Whether several indices reach one element.
+pub(crate) fn repeats_elements(tensor: &Tensor) -> bool {
+    tensor.numel() > 0 && tensor.sizes().iter().zip(tensor.stride()).any(|(&size, &stride)| size > 1 && stride == 0)
+}
+
 /// The elements of a tensor without those that an expanded one repeats.
 fn each_once(tensor: &Tensor) -> Tensor {
     let repeated = |dim: &isize| tensor.size(*dim) > 1 && tensor.stride()[dim.unsigned_abs()] == 0;

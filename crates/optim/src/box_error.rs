@@ -80,8 +80,15 @@ impl Display for BoxError {
     }
 }
 
+/// The text and that of every cause, since this is what a `main` that returns an error prints.
 impl Debug for BoxError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        Debug::fmt(&self.0, f)
+        Display::fmt(&self.0, f)?;
+        let mut source = self.0.source();
+        while let Some(cause) = source {
+            write!(f, "\n  caused by: {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
     }
 }

@@ -112,10 +112,15 @@ impl Lbfgs {
     /// optimizer does not own) it changes here as in a step. Call it before or after a step, not from inside
     /// the closure.
     ///
+    /// With [`maximize`](crate::LbfgsBuilder::maximize) the loss of the findings is the negated one, which is what
+    /// is minimised; with weight decay it includes the penalty. Clipping of gradients is left out.
+    ///
     /// # Errors
     /// [`Error::Closure`] with whatever the closure returned, unless that is the tape's own error for a loss
     /// without a graph or with a used one, which is a finding; [`Error::LossNotScalar`];
-    /// [`Error::StepIsRunning`]; and if there are no elements or an option is missing.
+    /// [`Error::StepIsRunning`]; [`Error::ParameterGroups`] if there are several groups without
+    /// [`parameter_groups`](crate::LbfgsBuilder::parameter_groups); [`Error::GroupsOfSeveralRates`] if these have
+    /// different learning rates; and if there are no elements or an option is missing.
     pub fn diagnose(&self, mut closure: impl FnMut() -> std::result::Result<Tensor, BoxError>) -> Result<Diagnosis> {
         let _running = self.base().start("diagnose")?;
         run(self, &mut closure)
@@ -124,14 +129,13 @@ impl Lbfgs {
 
 fn run(lbfgs: &Lbfgs, closure: &mut Closure<'_>) -> Result<Diagnosis> {
     let groups = lbfgs.base().groups().all();
-    let [group] = groups.as_slice() else { return Err(Error::ParameterGroups) };
-    let settings = Settings::read(group)?;
-    let params = probe::parameters(group);
+    let settings = Settings::read(&groups)?;
+    let params = probe::parameters(&groups)?;
     if params.iter().all(|param| param.range.is_empty()) {
         return Err(Error::NoElements);
     }
     let kept = Kept::of(params.iter().map(|param| &param.tensor));
-    let mut probe = Probe::new(params, closure);
+    let mut probe = Probe::new(params, closure, settings.maximize);
     let mut findings = Findings::default();
     match examine(lbfgs, &settings, &mut probe, &kept, &mut findings) {
         Ok(()) => {}

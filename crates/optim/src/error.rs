@@ -6,7 +6,7 @@ use std::error::Error as StdError;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why an optimizer or a scheduler could not be built, loaded or stepped.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No parameters were given.
@@ -49,6 +49,18 @@ pub enum Error {
         index: usize,
         /// Its dtype.
         dtype: tape::DType,
+    },
+    /// Several indices of a parameter reach one element, as in an expanded tensor.
+    #[error(
+        "unsupported operation: more than one element of the written-to tensor refers to a single memory location. \
+         Please clone() the tensor before performing the operation. It is parameter {index}, of shape {shape:?}; \
+         optimize what it was expanded from, or its copy()"
+    )]
+    RepeatedElements {
+        /// Position of the parameter in its group.
+        index: usize,
+        /// Its shape.
+        shape: Vec<usize>,
     },
     /// A parameter is already in another group.
     #[error("some parameters appear in more than one parameter group")]
@@ -105,8 +117,16 @@ pub enum Error {
     #[error("Invalid history_size: 0; L-BFGS keeps at least one pair, and torch fails at the first it would store")]
     InvalidHistorySize,
     /// L-BFGS has more than one group.
-    #[error("LBFGS doesn't support per-parameter options (parameter groups)")]
+    #[error(
+        "LBFGS doesn't support per-parameter options (parameter groups); build it with parameter_groups(true) for that"
+    )]
     ParameterGroups,
+    /// `diagnose` was asked about groups that are in different units.
+    #[error(
+        "diagnose: the groups have different learning rates, so that steps are not in the units of the parameters; give \
+         all of them one rate with set_lr, diagnose, and set the rates again"
+    )]
+    GroupsOfSeveralRates,
     /// A group lacks an option that has no default.
     #[error("parameter group didn't specify a value of required optimization parameter {0}")]
     RequiredOption(&'static str),
@@ -306,7 +326,10 @@ pub enum Error {
         milestones: usize,
     },
     /// A composition cannot go to an epoch.
-    #[error("{class}.step() takes 1 positional argument but 2 were given: a composition cannot go to an epoch")]
+    #[error(
+        "{class}.step() takes 1 positional argument but 2 were given: a composition cannot go to an epoch, which is how \
+         a SequentialLR begins its second and later members; make it the first member"
+    )]
     NoEpochArgument {
         /// The composition.
         class: &'static str,
@@ -357,4 +380,11 @@ pub enum Error {
 
 fn at_step(step_length: Option<f64>) -> String {
     step_length.map_or(String::from(" where the step began"), |t| format!(" at step length t = {t}"))
+}
+
+/// The text, since this is what a `main` that returns an error prints.
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
 }

@@ -31,7 +31,7 @@ pub use rms_prop::{RmsProp, RmsPropBuilder};
 pub use rprop::{Rprop, RpropBuilder};
 pub use sgd::{Sgd, SgdBuilder};
 
-use crate::base::{Loaded, OptimizerBase, lock};
+use crate::base::{Loaded, OptimizerBase, lock, repeats_elements};
 use crate::{Closure, Error, Result, evaluate};
 use checkpoint::{Dict, Value};
 use options::{Builder, Checks, Reader};
@@ -156,6 +156,9 @@ impl<R: Rule> FirstOrder<R> {
                 if !param.dtype().is_floating_point() {
                     return Err(Error::NotFloatingPoint { index, dtype: param.dtype() });
                 }
+                if repeats_elements(param) {
+                    return Err(Error::RepeatedElements { index, shape: param.sizes().to_vec() });
+                }
                 Self::check_state(&options, states.get(param))?;
                 moved.push((param, gradient));
             }
@@ -198,6 +201,10 @@ impl<R: Rule> FirstOrder<R> {
 
     fn save_state(&self) -> Vec<(Tensor, Dict)> {
         lock(&self.states).iter().map(|(param, state)| (param.clone(), state.save(&R::LAYOUT, param))).collect()
+    }
+
+    fn param_state(&self, param: &Tensor) -> Option<Dict> {
+        lock(&self.states).get(param).map(|state| state.save(&R::LAYOUT, param))
     }
 
     fn load_state(&self, loaded: &mut Loaded) -> Result<()> {

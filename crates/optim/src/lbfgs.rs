@@ -140,7 +140,7 @@ impl Lbfgs {
     /// # Errors
     /// [`Error::Closure`] with whatever the closure returned; [`Error::StepIsRunning`] when called from
     /// inside the closure; and where torch raises. The parameters are then exactly at the last accepted
-    /// point, and the optimizer can be stepped again. The same holds after a panic of the closure.
+    /// point ([`guarded`](LbfgsBuilder::guarded): at the best one), and the optimizer can be stepped again. The same holds after a panic of the closure.
     pub fn step(&self, mut closure: impl FnMut() -> std::result::Result<Tensor, BoxError>) -> Result<Tensor> {
         self.step_closure(&mut closure)
     }

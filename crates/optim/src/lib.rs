@@ -70,7 +70,8 @@
 //! # What is exactly torch's in L-BFGS
 //! Iterations, evaluations, exits, the order of tests, number types and their rounding in `f32`, fused
 //! updates, the behaviour with NaN, `step` returning the *first* loss, history that outlives a step, keys and
-//! kinds of the state dict: those of torch 2.8.0 on a CPU. Dot products of four and more elements add up in
+//! kinds of the state dict: those of torch 2.8.0 on a CPU. The square root of the line search's cubic is correctly
+//! rounded, where torch takes MKL's, an ulp off for some arguments. Dot products of four and more elements add up in
 //! another order than MKL's, so that longer vectors agree to rounding, not to the bit.
 //!
 //! Where torch raises inside a step, [`Lbfgs::step`] returns an error and the parameters are at the last

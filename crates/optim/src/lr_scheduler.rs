@@ -48,8 +48,8 @@
 //! # What is different
 //! Warnings are values ([`LrScheduler::warnings`]); nothing is printed. A step that cannot be made (the total
 //! of a [`OneCycleLr`] is exceeded, the factor of a [`ConstantLr`] is 0) changes nothing at all, neither
-//! learning rates nor counters, and is reported: as the `Err` of [`try_step`](LrScheduler::try_step), or among
-//! the warnings by [`step`](LrScheduler::step). A scheduler of your own is a [`LambdaLr`] or a
+//! learning rates nor counters: [`try_step`](LrScheduler::try_step) is an `Err`, [`step`](LrScheduler::step)
+//! panics, as torch raises. A scheduler of your own is a [`LambdaLr`] or a
 //! [`MultiplicativeLr`]: the trait [`LrScheduler`] cannot be implemented outside this crate.
 
 mod arithmetic;
@@ -123,11 +123,12 @@ mod sealed {
 pub trait LrScheduler: sealed::Scheduler + Debug + Send + Sync {
     /// Goes on by one epoch.
     ///
-    /// Where that is impossible everything stays as it was and the reason is found among the
-    /// [`warnings`](Self::warnings); use [`try_step`](Self::try_step) to be told at once.
+    /// # Panics
+    /// Where [`try_step`](Self::try_step) fails, which is where torch raises. Nothing has changed then.
+    #[track_caller]
     fn step(&self) {
         if let Err(error) = self.try_step() {
-            self.node().log().add(error.to_string());
+            panic!("step: {error}");
         }
     }
 
@@ -142,11 +143,12 @@ pub trait LrScheduler: sealed::Scheduler + Debug + Send + Sync {
 
     /// Goes to an epoch: the closed form where the class has one. torch warns that this is deprecated.
     ///
-    /// Where that is impossible everything stays as it was and the reason is found among the
-    /// [`warnings`](Self::warnings).
+    /// # Panics
+    /// Where [`try_step_epoch`](Self::try_step_epoch) fails. Nothing has changed then.
+    #[track_caller]
     fn step_epoch(&self, epoch: i64) {
         if let Err(error) = self.try_step_epoch(epoch) {
-            self.node().log().add(error.to_string());
+            panic!("step_epoch: {error}");
         }
     }
 
@@ -187,8 +189,7 @@ pub trait LrScheduler: sealed::Scheduler + Debug + Send + Sync {
         Ok(())
     }
 
-    /// What torch would have warned of, and what [`step`](Self::step) could not do, in order; of more than
-    /// 1000 the last 1000. A composition also has the warnings of its members.
+    /// What torch would have warned of, in order; of more than 1000 the last 1000. A composition also has the warnings of its members.
     fn warnings(&self) -> Vec<String> {
         self.node().log().texts()
     }

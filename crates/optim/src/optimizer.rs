@@ -215,7 +215,9 @@ pub trait Optimizer: AsOptimizer + Send + Sync {
         if !lr_scheduler::is_over(&scheduler, self.base().groups()) {
             return Err(Error::LrSchedulerOfAnother);
         }
-        *self.base().scheduler() = Some(Arc::new(scheduler));
+        let former = self.base().scheduler().replace(Arc::new(scheduler));
+        // Outside of the lock: what it owns, such as a function of the user's, may ask this optimizer.
+        drop(former);
         Ok(())
     }
 
@@ -272,7 +274,8 @@ pub trait Optimizer: AsOptimizer + Send + Sync {
         state_dict
     }
 
-    /// The state of one parameter: torch's `optimizer.state[p]`, as a snapshot.
+    /// The state of one parameter: torch's `optimizer.state[p]`, as a snapshot. As provided it goes through
+    /// [`save_state`](Self::save_state); an optimizer that can look up one state does better.
     fn param_state(&self, param: &Tensor) -> Option<Dict> {
         self.save_state().into_iter().find(|(other, _)| other.same(param)).map(|(_, state)| state)
     }

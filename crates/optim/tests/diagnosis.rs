@@ -5,7 +5,7 @@ mod faults;
 
 use faults::{Outcome, diagnose, leaf, leaf32, says, top};
 use optim::diagnosis::{Cause, Certainty};
-use optim::{BoxError, Error, Lbfgs, LineSearch, Optimizer};
+use optim::{BoxError, Error, Lbfgs, LineSearch, Optimizer, ParamGroup};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tape::{DType, Tensor, random};
@@ -316,5 +316,69 @@ fn views_and_repeated_parameters_are_moved_and_put_back() -> Outcome {
     let diagnosis = diagnose(&optimizer, || (&column - 1.0).pow(2.0).sum())?;
     assert!(diagnosis.findings().iter().all(|f| f.certainty == Certainty::Possible), "{diagnosis}");
     assert_eq!(matrix.to_vec::<f64>(), [1.0, 2.0, 3.0, 4.0]);
+    Ok(())
+}
+
+/// The memory holds pairs of the negated loss, and a maximum is what is looked for.
+#[test]
+fn a_loss_that_is_maximised_is_judged_by_its_negative() -> Outcome {
+    let x = leaf([3.0, -1.0]);
+    let builder = || Lbfgs::builder([&x]).maximize(true).max_iter(3).line_search_fn(LineSearch::StrongWolfe);
+    let concave = || -(&x * &x * Tensor::from([1.0, 3.0])).sum();
+    let optimizer = builder().build()?;
+    let closure = || {
+        optimizer.zero_grad();
+        let loss = concave();
+        loss.backward()?;
+        Ok(loss)
+    };
+    assert!(optimizer.diagnose(closure)?.findings().is_empty(), "{}", optimizer.diagnose(closure)?);
+    optimizer.step(closure)?;
+    let diagnosis = optimizer.diagnose(closure)?;
+    assert!(diagnosis.findings().is_empty(), "{diagnosis}");
+    let accumulating = optimizer.diagnose(|| {
+        let loss = concave();
+        loss.backward()?;
+        Ok(loss)
+    })?;
+    assert_eq!(accumulating.findings()[0].cause, Cause::AccumulatingGradients, "{accumulating}");
+    Ok(())
+}
+
+#[test]
+fn a_penalty_belongs_to_what_is_judged() -> Outcome {
+    // exp(-x) alone has no minimum; with the penalty it has one, and the step finds it.
+    let x = Tensor::from([0.0]).requires_grad_(true);
+    let optimizer =
+        Lbfgs::builder([&x]).line_search_fn(LineSearch::StrongWolfe).weight_decay(0.1).max_iter(50).build()?;
+    let closure = || {
+        optimizer.zero_grad();
+        let loss = (-&x).exp().sum();
+        loss.backward()?;
+        Ok(loss)
+    };
+    optimizer.step(closure)?;
+    let diagnosis = optimizer.diagnose(closure)?;
+    assert!(diagnosis.findings().iter().all(|finding| finding.cause == Cause::AtMinimum), "{diagnosis}");
+    assert!(diagnosis.to_string().contains("loss 0.3269"), "exp(-x) + 0.05 x^2 at its minimum: {diagnosis}");
+    Ok(())
+}
+
+#[test]
+fn groups_are_diagnosed_together_if_they_share_a_rate() -> Outcome {
+    let [a, b] = [3.0, -2.0].map(|x| Tensor::from([x]).requires_grad_(true));
+    let groups = [ParamGroup::new([("a", &a)]), ParamGroup::new([("b", &b)])];
+    let optimizer = Lbfgs::builder(groups).parameter_groups(true).build()?;
+    let closure = || {
+        optimizer.zero_grad();
+        let loss = (&a * &a).sum();
+        loss.backward()?;
+        Ok(loss)
+    };
+    let diagnosis = optimizer.diagnose(closure)?;
+    assert!(diagnosis.to_string().contains('b'), "b has no gradient: {diagnosis}");
+    optimizer.param_groups()[1].set_lr(0.5);
+    let refused = optimizer.diagnose(closure).unwrap_err().to_string();
+    assert!(refused.starts_with("diagnose: the groups have different learning rates"), "{refused}");
     Ok(())
 }

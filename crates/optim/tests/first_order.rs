@@ -483,3 +483,37 @@ fn a_tensor_as_learning_rate_is_computed_with_in_its_own_precision() -> Outcome 
     assert_eq!(first_step(&sgd, &p)?, 0.0);
     Ok(())
 }
+
+/// torch's in-place operations refuse such a tensor, after the parameters before it have moved.
+#[test]
+fn an_expanded_parameter_is_refused_before_anything_moves() -> Outcome {
+    for k in 0..KINDS {
+        let params = [Tensor::from([1.0, 2.0]), Tensor::from([1.0]).expand([3])];
+        let optimizer = &all(&params, false)?[k];
+        let before = optimizer.state_dict();
+        params.iter().for_each(|p| p.set_grad(Some(p.ones_like())));
+        let error = optimizer.step_without_closure().unwrap_err();
+        assert!(error.to_string().starts_with("unsupported operation: more than one element"), "{error}");
+        assert!(matches!(error, Error::RepeatedElements { index: 1, .. }), "{error:?}");
+        assert_eq!(params[0].to_vec::<f64>(), [1.0, 2.0]);
+        assert_eq!(optimizer.state_dict(), before);
+    }
+    Ok(())
+}
+
+#[test]
+fn the_state_of_one_parameter_is_that_of_the_state_dict() -> Outcome {
+    for k in 0..KINDS {
+        let params = [Tensor::from([1.0, 2.0]), Tensor::from([3.0])];
+        let optimizer = &all(&params, false)?[k];
+        params[1].set_grad(Some(params[1].ones_like()));
+        optimizer.step_without_closure()?;
+        let saved = optimizer.state_dict();
+        for (id, p) in params.iter().enumerate() {
+            let state = optimizer.param_state(p).map(Value::from);
+            assert_eq!(state.as_ref(), saved["state"].get(id), "{k} {id}");
+        }
+        assert!(optimizer.param_state(&params[1].detach()).is_none());
+    }
+    Ok(())
+}

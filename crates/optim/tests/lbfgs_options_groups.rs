@@ -207,7 +207,7 @@ fn several_groups_need_the_option_and_sensible_rates() -> Outcome {
     let (p, q) = (Tensor::from([1.0]), Tensor::from([2.0]));
     let groups = || [ParamGroup::new([&p]), ParamGroup::new([&q]).with("lr", 0.5)];
     let refused = Lbfgs::builder(groups()).build().unwrap_err();
-    assert_eq!(refused.to_string(), "LBFGS doesn't support per-parameter options (parameter groups)");
+    assert!(refused.to_string().starts_with("LBFGS doesn't support per-parameter options (parameter groups)"));
     let optimizer = Lbfgs::builder(groups()).parameter_groups(true).build()?;
     for wrong in [f64::NAN, -1.0] {
         optimizer.param_groups()[1].set("lr", wrong);

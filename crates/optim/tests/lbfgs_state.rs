@@ -270,7 +270,7 @@ fn a_group_may_override_options_and_has_to_be_alone() -> Outcome {
     assert_eq!(step(&optimizer, &p, rosenbrock::<f64>)?, 3);
     assert_eq!(keys(&optimizer.state_dict()["param_groups"][0])[..2], ["max_iter", "lr"]);
     let two = Lbfgs::builder([ParamGroup::new([&p]), ParamGroup::new([&q])]).build().unwrap_err();
-    assert_eq!(two.to_string(), "LBFGS doesn't support per-parameter options (parameter groups)");
+    assert!(two.to_string().starts_with("LBFGS doesn't support per-parameter options (parameter groups)"));
     optimizer.add_param_group(ParamGroup::new([&q]))?;
     assert!(matches!(step(&optimizer, &p, rosenbrock::<f64>), Err(Error::ParameterGroups)));
     Ok(())

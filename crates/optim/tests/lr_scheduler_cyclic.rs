@@ -268,8 +268,8 @@ fn onecycle_lr_says_when_it_is_over_and_stays() -> Result<()> {
     let before = (scheduler.state_dict(), scheduler.get_last_lr());
     let error = scheduler.try_step().unwrap_err();
     assert_eq!(error.to_string(), "Tried to step 11 times. The specified number of total steps is 10");
-    scheduler.step();
-    assert_eq!(scheduler.warnings(), ["Tried to step 11 times. The specified number of total steps is 10"]);
+    let panic = panic_of(|| scheduler.step());
+    assert_eq!(panic, "step: Tried to step 11 times. The specified number of total steps is 10");
     assert_eq!((scheduler.state_dict(), scheduler.get_last_lr()), before);
     Ok(())
 }

@@ -402,3 +402,36 @@ fn a_function_may_ask_its_own_scheduler() -> Result<()> {
     assert_eq!(own.get().expect("it was set").get_last_lr(), [0.5]);
     Ok(())
 }
+
+/// Asks its optimizer when it goes.
+struct Inquisitive(Weak<Sgd>);
+
+impl LrLambda for Inquisitive {
+    fn factor(&self, _: i64) -> f64 {
+        1.0
+    }
+}
+
+impl Drop for Inquisitive {
+    fn drop(&mut self) {
+        assert!(self.0.upgrade().is_none_or(|sgd| sgd.lr_scheduler().is_some()));
+    }
+}
+
+#[test]
+fn a_replaced_scheduler_may_ask_the_optimizer_when_it_goes() -> Result<()> {
+    let (done, outcome) = std::sync::mpsc::channel();
+    let sgd = Arc::new(sgd()?);
+    let owner = Arc::clone(&sgd);
+    std::thread::spawn(move || {
+        let lambda = Inquisitive(Arc::downgrade(&owner));
+        owner.set_lr_scheduler(LambdaLr::builder(&*owner, lambda).build()?)?;
+        owner.set_lr_scheduler(StepLr::builder(&*owner, 3).build()?)?;
+        let _ = done.send(());
+        Result::Ok(())
+    });
+    let waited = outcome.recv_timeout(std::time::Duration::from_secs(60));
+    assert!(waited.is_ok(), "a dead-lock");
+    assert!(sgd.lr_scheduler().is_some_and(|scheduler| format!("{scheduler:?}").starts_with("StepLR")));
+    Ok(())
+}

@@ -4,11 +4,11 @@
 mod promise;
 
 use checkpoint::Value;
-use optim::{NonFinite, Optimizer, StepReport, StopReason};
+use optim::{Optimizer, StepReport, StopReason};
 use promise::{Case, End, FAULTS, Fault, MODES, Mode, PROBLEMS, Run, Step, all_finite};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock};
-use tape::Float;
+use tape::{DType, Float};
 
 /// Faults are planted at the evaluations up to this one, as far as a run reaches.
 const LAST: usize = 40;
@@ -64,8 +64,9 @@ fn findings() -> &'static Findings {
     })
 }
 
+/// In `f32` only every third one, to save time.
 fn faults_at_every_evaluation<T: Float>(case: Case, findings: &mut Findings) {
-    for at in 1..=LAST {
+    for at in (1..=LAST).step_by(if T::DTYPE == DType::F32 { 3 } else { 1 }) {
         let reached = run::<T>(Case { at, ..case }, findings);
         if !reached || case.fault == Fault::None {
             break;
@@ -81,14 +82,14 @@ fn run<T: Float>(case: Case, findings: &mut Findings) -> bool {
     }
     let reached = run.calls.get() >= case.at;
     run.settle();
-    for _ in 0..4 {
+    for _ in 0..if case.search { 4 } else { 0 } {
         let exit = check(&mut run, findings);
         if exit.entry == exit.exit || !all_finite(&exit.exit) {
             break;
         }
     }
     if arrives::<T>(case) {
-        let tolerance = if T::DTYPE == tape::DType::F32 { 1e-3 } else { 1e-5 };
+        let tolerance = if T::DTYPE == DType::F32 { 1e-3 } else { 1e-5 };
         let loss = run.loss();
         findings.test('g', loss <= case.problem.least + tolerance, || {
             format!("{case:?} {}: went on to {loss}\n{}", T::DTYPE, run.optimizer.report())
@@ -98,15 +99,17 @@ fn run<T: Float>(case: Case, findings: &mut Findings) -> bool {
 }
 
 /// Whether a run must arrive at the minimum, whatever went wrong before. Plain steps of a given length may overshoot
-/// for good; torch's search extrapolates on NaN, which is what there is left of `x - ln x`.
+/// for good; where the trials of a search may overflow or leave the domain only recovering helps.
 fn arrives<T: Float>(case: Case) -> bool {
     let harmless = matches!(case.fault, Fault::None | Fault::Error | Fault::Panic);
-    let leaves_domain = case.problem.name == "x - ln x";
+    let lies = matches!(case.fault, Fault::FlippedGradient | Fault::ScaledGradient | Fault::NoisyGradient);
+    let leaves_domain = ["x - ln x", "exp"].contains(&case.problem.name) && !case.mode.recovers();
     match case.mode {
-        _ if !case.search => false,
-        Mode::Torch => harmless && !leaves_domain,
-        Mode::Policy(NonFinite::Recover) | Mode::Guarded(NonFinite::Recover) => true,
-        Mode::Policy(_) | Mode::Guarded(_) => !leaves_domain,
+        _ if !case.search || leaves_domain => false,
+        Mode::Torch => harmless,
+        // A pair made of a wrong gradient stays in memory.
+        Mode::Policy(_) => !lies,
+        Mode::Guarded(_) => true,
     }
 }
 
@@ -147,7 +150,7 @@ fn check<T: Float>(run: &mut Run<T>, findings: &mut Findings) -> Step {
     if mode.refuses() {
         findings.test('f', all_finite(&step.exit), || told("the parameters are not finite"));
         findings.test('f', finite(&run.optimizer.state_dict()["state"]), || told("the state is not finite"));
-        if mode == Mode::Guarded(NonFinite::Recover) || mode == Mode::Policy(NonFinite::Recover) {
+        if mode.recovers() {
             findings.test('f', !matches!(step.end, End::Error(optim::Error::NonFinite { .. })), || told("an error"));
         }
     }
@@ -200,7 +203,7 @@ fn accepted_only(step: &Step, mode: Mode) -> bool {
 fn finite(value: &Value) -> bool {
     match value {
         Value::Float(x) => x.is_finite(),
-        Value::Tensor(x) => x.to_dtype(tape::DType::F64).to_vec::<f64>().iter().all(|x| x.is_finite()),
+        Value::Tensor(x) => x.to_dtype(DType::F64).to_vec::<f64>().iter().all(|x| x.is_finite()),
         Value::Dict(dict) => dict.iter().all(|(_, value)| finite(value)),
         other => other.as_list().is_none_or(|items| items.iter().all(finite)),
     }
@@ -227,9 +230,6 @@ fn is_explained(report: &StepReport, optimizer: &optim::Lbfgs) -> bool {
 fn assert_kept(promise: char, at_least: usize) {
     let Some((tests, broken)) = findings().0.get(&promise) else { panic!("({promise}) was never tested") };
     assert!(*tests >= at_least, "({promise}) was tested {tests} times only");
-    for b in broken {
-        println!("BROKEN {}", b);
-    }
     let some: Vec<_> = broken.iter().step_by((broken.len() / 6).max(1)).take(6).cloned().collect();
     assert!(broken.is_empty(), "({promise}) was broken in {} of {tests}, such as\n{}", broken.len(), some.join("\n\n"));
 }

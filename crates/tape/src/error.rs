@@ -3,7 +3,7 @@
 /// An error of the autograd engine or of another operation whose success depends on run-time state.
 ///
 /// Where torch has a text for the same condition, the message begins with it.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// `backward` met a node whose saved tensors were freed by an earlier `backward`.
@@ -222,4 +222,11 @@ fn torch_size(shape: &[usize]) -> String {
 /// How torch names one matrix of a batch.
 fn batch_element(batch: Option<usize>) -> String {
     batch.map_or_else(String::new, |index| format!("(Batch element {index}): "))
+}
+
+/// The text, since this is what a `main` that returns an error prints.
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
 }

@@ -80,7 +80,13 @@ trait Remove: Send + Sync {
 
 impl<H: ?Sized + Send + Sync> Remove for HookList<H> {
     fn remove(&self, id: u64) {
-        self.lock().retain(|(other, _)| *other != id);
+        let removed = {
+            let mut hooks = self.lock();
+            let at = hooks.iter().position(|(other, _)| *other == id);
+            at.map(|at| hooks.remove(at))
+        };
+        // Outside of the lock: what a hook owns may use this very list when it is dropped.
+        drop(removed);
     }
 }
 
@@ -146,5 +152,25 @@ impl Deref for ScopedHandle {
 impl Drop for ScopedHandle {
     fn drop(&mut self) {
         self.0.remove();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    #[test]
+    fn a_removed_hook_may_own_the_handle_of_another_one() {
+        let (done, outcome) = mpsc::channel();
+        std::thread::spawn(move || {
+            let hooks: Arc<HookList<dyn Fn() + Send + Sync>> = Arc::default();
+            let inner = hooks.push(Arc::new(|| ())).scoped();
+            let outer = hooks.push(Arc::new(move || assert!(inner.id() < u64::MAX)));
+            outer.remove();
+            done.send(hooks.is_empty())
+        });
+        assert_eq!(outcome.recv_timeout(Duration::from_secs(60)), Ok(true), "a dead-lock");
     }
 }

@@ -71,4 +71,6 @@ fn what_does_not_fit_is_refused() {
     assert!(text(&|| p.update_with(&p, [&mut [0.0; 3]], Rule)).contains("2 elements"));
     let repeated = Tensor::from(2.0).expand([2]);
     assert!(text(&|| repeated.update_with(&p, [&mut [0.0; 2]], Rule)).contains("single memory location"));
+    let text = text(&|| repeated.add_scaled(1.0, &[1.0, 1.0]));
+    assert!(text.contains("add_scaled: unsupported operation: more than one element"), "{text}");
 }

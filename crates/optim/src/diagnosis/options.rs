@@ -19,10 +19,20 @@ pub(super) struct Settings {
     pub(super) history_size: i64,
     /// Whether there is a line search.
     pub(super) searches: bool,
+    /// Whether the negated loss is minimised.
+    pub(super) maximize: bool,
 }
 
 impl Settings {
-    pub(super) fn read(group: &ParamGroup) -> Result<Self> {
+    /// Those of the first group; others have to agree on the learning rate.
+    pub(super) fn read(groups: &[ParamGroup]) -> Result<Self> {
+        let [group, others @ ..] = groups else { return Err(Error::ParameterGroups) };
+        if !others.is_empty() && group.get("parameter_groups") != Some(Value::Bool(true)) {
+            return Err(Error::ParameterGroups);
+        }
+        if others.iter().any(|other| other.get("lr") != group.get("lr")) {
+            return Err(Error::GroupsOfSeveralRates);
+        }
         let option = |name| group.get(name).ok_or(Error::MissingOption(name));
         let wrong = |name, wanted, found: &Value| Error::WrongOption { name, wanted, found: found.to_string() };
         let int = |name| option(name).and_then(|value| value.as_int().ok_or_else(|| wrong(name, "an int", &value)));
@@ -41,6 +51,7 @@ impl Settings {
             tolerance_change: float("tolerance_change")?,
             history_size: int("history_size")?,
             searches: !option("line_search_fn")?.is_none(),
+            maximize: group.get("maximize").and_then(|value| value.as_bool()).unwrap_or(false),
         })
     }
 }

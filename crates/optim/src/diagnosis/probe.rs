@@ -2,7 +2,7 @@
 
 use super::finding::{Cause, Certainty, Finding};
 use crate::optimizer::{Closure, evaluate};
-use crate::{Error, ParamGroup};
+use crate::{Error, ParamGroup, WeightDecay};
 use std::collections::HashSet;
 use std::ops::Range;
 use tape::{DType, Tensor, watch_leaves};
@@ -12,21 +12,26 @@ pub(super) struct Parameter {
     pub(super) tensor: Tensor,
     pub(super) range: Range<usize>,
     pub(super) label: String,
+    /// The penalty of its group.
+    decay: Option<WeightDecay>,
 }
 
-/// The parameters of a group; one that is listed twice is one place in space.
-pub(super) fn parameters(group: &ParamGroup) -> Vec<Parameter> {
-    let names = group.names().unwrap_or_default();
-    let (mut seen, mut params, mut start) = (HashSet::new(), Vec::new(), 0);
-    for (i, tensor) in group.params().iter().enumerate() {
-        if seen.insert(tensor.id()) {
-            let label = names.get(i).cloned().unwrap_or_else(|| format!("#{i} ({})", kind(tensor)));
-            let range = start..start + tensor.numel();
-            start = range.end;
-            params.push(Parameter { tensor: tensor.clone(), range, label });
+/// The parameters of all groups; one that is listed twice is one place in space.
+pub(super) fn parameters(groups: &[ParamGroup]) -> Result<Vec<Parameter>, Error> {
+    let (mut seen, mut params, mut start, mut position) = (HashSet::new(), Vec::new(), 0, 0);
+    for group in groups {
+        let (names, decay) = (group.names().unwrap_or_default(), WeightDecay::of(group)?);
+        for (i, tensor) in group.params().iter().enumerate() {
+            if seen.insert(tensor.id()) {
+                let label = names.get(i).cloned().unwrap_or_else(|| format!("#{position} ({})", kind(tensor)));
+                let range = start..start + tensor.numel();
+                start = range.end;
+                params.push(Parameter { tensor: tensor.clone(), range, label, decay });
+            }
+            position += 1;
         }
     }
-    params
+    Ok(params)
 }
 
 /// What the closure did to the gradient of a parameter.
@@ -90,15 +95,17 @@ pub(super) struct Probe<'a, 'c> {
     /// Labels of parameters that the closure itself has changed.
     pub(super) meddled: Vec<String>,
     closure: &'a mut Closure<'c>,
+    /// -1 where the loss is maximised: everything is then judged by the negated loss, which is minimised.
+    pub(super) sign: f64,
 }
 
 impl<'a, 'c> Probe<'a, 'c> {
-    pub(super) fn new(params: Vec<Parameter>, closure: &'a mut Closure<'c>) -> Self {
+    pub(super) fn new(params: Vec<Parameter>, closure: &'a mut Closure<'c>, maximize: bool) -> Self {
         let mut x = vec![0.0; params.last().map_or(0, |param| param.range.end)];
         for Parameter { tensor, range, .. } in &params {
             tensor.read_into(&mut x[range.clone()]);
         }
-        Self { params, x, evaluations: 0, meddled: Vec::new(), closure }
+        Self { params, x, evaluations: 0, meddled: Vec::new(), closure, sign: if maximize { -1.0 } else { 1.0 } }
     }
 
     pub(super) fn tensors(&self) -> impl Iterator<Item = &Tensor> {
@@ -169,7 +176,7 @@ impl<'a, 'c> Probe<'a, 'c> {
         let (loss, value) = outcome.map_err(|error| self.failed(error, &moved))?;
         let after = gradients(&self.params);
         let mut gradient = vec![0.0; self.numel()];
-        let given = (self.params.iter().zip(before.iter().zip(&after)))
+        let given: Vec<Given> = (self.params.iter().zip(before.iter().zip(&after)))
             .map(|(param, (before, after))| {
                 let Some((tensor, version)) = after else { return Given::Absent };
                 tensor.read_into(&mut gradient[param.range.clone()]);
@@ -177,8 +184,10 @@ impl<'a, 'c> Probe<'a, 'c> {
                 if untouched { Given::Stale } else { Given::Fresh }
             })
             .collect();
+        gradient.iter_mut().for_each(|g| *g *= self.sign);
+        let penalty = self.add_penalties(&given, &moved, &mut gradient);
         Ok(Sample {
-            loss: value,
+            loss: self.sign * value + penalty,
             dtype: loss.dtype(),
             has_history: loss.requires_grad(),
             gradient,
@@ -186,6 +195,21 @@ impl<'a, 'c> Probe<'a, 'c> {
             reached,
             moved,
         })
+    }
+
+    /// Adds the gradients of the groups' penalties and returns their sum. As in a step, a parameter without
+    /// gradient has none.
+    fn add_penalties(&self, given: &[Given], moved: &[f64], gradient: &mut [f64]) -> f64 {
+        let mut sum = 0.0;
+        for (param, _) in self.params.iter().zip(given).filter(|(_, given)| **given != Given::Absent) {
+            if let Some(decay) = param.decay {
+                let range = param.range.clone();
+                let point: Vec<f64> =
+                    self.x[range.clone()].iter().zip(&moved[range.clone()]).map(|(x, m)| x + m).collect();
+                sum += decay.add(&point, &mut gradient[range]);
+            }
+        }
+        sum
     }
 
     fn failed(&self, error: Error, moved: &[f64]) -> Failed {

@@ -272,7 +272,8 @@ pub(super) fn differs(
 /// Whether the closure added the same gradient twice to what was there: `g2 - g1 = g1 - g0`.
 fn accumulates(probe: &Probe<'_, '_>, kept: &Kept, first: &Sample, second: &Sample, i: usize) -> bool {
     let range = probe.params[i].range.clone();
-    let before = kept.gradient(i).unwrap_or_else(|| vec![0.0; range.len()]);
+    let mut before = kept.gradient(i).unwrap_or_else(|| vec![0.0; range.len()]);
+    before.iter_mut().for_each(|g| *g *= probe.sign);
     let (mut added, mut unequal) = (0.0_f64, 0.0_f64);
     for ((g0, g1), g2) in before.iter().zip(&first.gradient[range.clone()]).zip(&second.gradient[range]) {
         added = added.max((g2 - g1).abs());

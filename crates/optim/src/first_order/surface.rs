@@ -79,6 +79,10 @@ macro_rules! first_order {
                 self.0.save_state()
             }
 
+            fn param_state(&self, param: &tape::Tensor) -> Option<checkpoint::Dict> {
+                self.0.param_state(param)
+            }
+
             fn load_state(&self, loaded: &mut $crate::Loaded) -> $crate::Result<()> {
                 self.0.load_state(loaded)
             }

@@ -236,7 +236,7 @@ impl LbfgsBuilder {
     ///
     /// `ControlFlow::Break(())` ends the step with [`StopReason::Callback`](crate::StopReason::Callback); the
     /// next step goes on as if the iterations had not been interrupted. After a panic in it the parameters
-    /// are where it saw them. It may read the optimizer, and `.grad` is what the last evaluation left, not
+    /// are where it saw them ([`guarded`](Self::guarded): or at the best point). It may read the optimizer, and `.grad` is what the last evaluation left, not
     /// always at this point. Clones share it; state dicts do not have it.
     ///
     /// ```
@@ -286,8 +286,13 @@ impl LbfgsBuilder {
     ///   search the last iteration is evaluated too;
     /// - `max_eval` is never exceeded (but for the first evaluation, which every step makes): a line search gets
     ///   what is left. Its default is `max(max_iter * 5 / 4, max_iter + 1)`;
-    /// - a direction along which the loss does not fall clears the memory and is replaced by the gradient's,
-    ///   where torch ends the step.
+    /// - nothing non-finite is accepted, whatever [`non_finite`](Self::non_finite) is: neither loss nor gradient
+    ///   nor parameters, nor a curvature pair whose products overflow;
+    /// - a direction that promises no decrease, or along which a search finds none, clears the memory and is
+    ///   replaced by the gradient's, where torch ends the step. While the memory is empty the first trial is as
+    ///   short as in a first iteration.
+    ///
+    /// Where none of this happens the trajectory is torch's to the bit.
     pub fn guarded(self, guarded: bool) -> Self {
         self.switch("guarded", guarded)
     }

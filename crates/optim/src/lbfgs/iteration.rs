@@ -56,7 +56,9 @@ impl<T: Float> Step<'_, '_, T> {
         // The product of finite vectors may overflow; that alone does no harm.
         let senseless =
             self.options.additions.refuses_non_finite() && !slope.is_finite() && !(slope < 0.0 && all_finite(&state.d));
-        let uphill = self.options.additions.guarded && slope >= 0.0;
+        // The flattest direction that torch still follows; once in a step, or the end of a solve would never come.
+        let enough = if self.report.resets == 0 { -self.options.tolerance_change } else { 0.0 };
+        let uphill = self.options.additions.guarded && (slope >= 0.0 || slope > enough && state.memory.len() > 0);
         (senseless || uphill) && state.n_iter > 1
     }
 

@@ -27,11 +27,14 @@ use checkpoint::Value;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum NonFinite {
     /// torch's behaviour: every comparison with NaN is false, so a line search extrapolates on it and a fixed
-    /// step goes on. The report counts such evaluations.
+    /// step goes on. The report counts such evaluations. With [`guarded`](crate::LbfgsBuilder::guarded) the search
+    /// is still torch's, but no such point is accepted: the step ends with
+    /// [`StopReason::NonFinite`](crate::StopReason::NonFinite) at the last accepted point.
     #[default]
     Torch,
     /// The step ends with [`Error::NonFinite`](crate::Error::NonFinite), and the parameters are at the last
-    /// accepted point.
+    /// accepted point. Without a line search the last iteration is not evaluated, as in torch, so that the next
+    /// step is the one to fail; [`guarded`](crate::LbfgsBuilder::guarded) evaluates it.
     Stop,
     /// The trial counts as one that went too far: a line search tries a quarter of the way to it, a fixed step
     /// is made a quarter as long, at most `max_ls` times. Where that leads nowhere the memory is cleared and

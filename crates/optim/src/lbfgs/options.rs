@@ -186,11 +186,11 @@ fn lr<T: Float>(dict: &Dict) -> Result<Number<T>> {
     load_number(lr).map_err(|_| wrong("lr", "a number or a tensor of one element", lr))
 }
 
-fn decay(dict: &Dict) -> Result<Option<WeightDecay>> {
+pub(super) fn decay(dict: &Dict) -> Result<Option<WeightDecay>> {
     let wanted = "a number, or ('L1', a number)";
     let decay = read(dict, "weight_decay", wanted, WeightDecay::read)?;
     match decay {
-        Some(decay) if !decay.is_valid() => Err(Error::InvalidWeightDecay(decay.coefficient().to_string())),
+        Some(decay) if !decay.is_valid() => Err(Error::InvalidWeightDecay(Value::from(decay.coefficient()).to_string())),
         decay => Ok(decay.filter(|decay| decay.coefficient() != 0.0)),
     }
 }

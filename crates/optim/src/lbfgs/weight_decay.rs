@@ -1,5 +1,6 @@
 //! Penalties on large parameters.
 
+use crate::{ParamGroup, Result};
 use checkpoint::Value;
 use tape::{Float, vector};
 
@@ -56,8 +57,13 @@ impl WeightDecay {
         self.coefficient() >= 0.0 && self.coefficient().is_finite()
     }
 
+    /// The penalty of a group, if it has one.
+    pub(crate) fn of(group: &ParamGroup) -> Result<Option<Self>> {
+        group.with_options(super::options::decay)
+    }
+
     /// Adds the penalty's gradient at `x` to `gradient` and returns the penalty.
-    pub(super) fn add<T: Float>(self, x: &[T], gradient: &mut [T]) -> f64 {
+    pub(crate) fn add<T: Float>(self, x: &[T], gradient: &mut [T]) -> f64 {
         match self {
             Self::L2(l) => {
                 vector::axpy(T::from_f64(l), x, gradient);

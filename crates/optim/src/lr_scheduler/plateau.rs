@@ -151,11 +151,12 @@ impl ReduceLrOnPlateau {
 
     /// Goes on by one epoch, at which the metric has this value.
     ///
-    /// Where the learning rate would have to fall and cannot (see [`try_step`](Self::try_step)), everything
-    /// stays as it was and the reason is found among the [`warnings`](super::LrScheduler::warnings).
+    /// # Panics
+    /// Where [`try_step`](Self::try_step) fails, which is where torch raises. Nothing has changed then.
+    #[track_caller]
     pub fn step(&self, metric: f64) {
         if let Err(error) = self.try_step(metric) {
-            self.0.log.add(error.to_string());
+            panic!("step: {error}");
         }
     }
 
@@ -170,11 +171,12 @@ impl ReduceLrOnPlateau {
 
     /// Goes to an epoch, at which the metric has this value. torch warns that this is deprecated.
     ///
-    /// Where that is impossible everything stays as it was and the reason is found among the
-    /// [`warnings`](super::LrScheduler::warnings).
+    /// # Panics
+    /// As [`step`](Self::step).
+    #[track_caller]
     pub fn step_epoch(&self, metric: f64, epoch: i64) {
         if let Err(error) = self.0.step(metric, Some(epoch)) {
-            self.0.log.add(error.to_string());
+            panic!("step_epoch: {error}");
         }
     }
 

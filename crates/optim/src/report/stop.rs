@@ -18,7 +18,8 @@ pub enum StopReason {
     DirectionalDerivative,
     /// `max_iter` iterations were made.
     MaxIter,
-    /// `max_eval` evaluations were made. The line search is not interrupted, so there may be more.
+    /// `max_eval` evaluations were made. The line search is not interrupted, so there may be more, unless the step is
+    /// [`guarded`](crate::LbfgsBuilder::guarded).
     MaxEval,
     /// `max|g| <= tolerance_grad`.
     GradientTolerance,

@@ -138,9 +138,13 @@ impl Mode {
         self != Self::Torch
     }
 
+    pub fn recovers(self) -> bool {
+        matches!(self, Self::Policy(NonFinite::Recover) | Self::Guarded(NonFinite::Recover))
+    }
+
     /// Whether the last iteration without line search is evaluated.
     pub fn evaluates_last(self) -> bool {
-        self.is_guarded() || self == Self::Policy(NonFinite::Recover)
+        self.is_guarded() || self.recovers()
     }
 
     pub fn configure(self, builder: LbfgsBuilder) -> LbfgsBuilder {

@@ -147,3 +147,9 @@ pub fn check_cycle(
         scheduler.try_step().expect("the step can be made");
     }
 }
+
+/// The message with which the call panics.
+pub fn panic_of(call: impl FnOnce()) -> String {
+    let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).expect_err("the call is to panic");
+    payload.downcast::<String>().map_or_else(|_| String::new(), |text| *text)
+}

@@ -45,10 +45,12 @@ impl Tensor {
     /// ```
     ///
     /// # Panics
-    /// If `direction` does not have as many elements as the tensor, or the tensor is not floating point.
+    /// If `direction` does not have as many elements as the tensor, the tensor is not floating point, or several
+    /// of its indices reach one element.
     #[track_caller]
     pub fn add_scaled<T: Element>(&self, alpha: f64, direction: &[T]) {
         self.check_slice("add_scaled", direction.len());
+        self.check_distinct("add_scaled");
         dispatch_float!("add_scaled", self.dtype(), S => {
             let _locked = Locked::new();
             let mut guard = self.inner.storage.write();
