@@ -190,7 +190,9 @@ pub(super) fn decay(dict: &Dict) -> Result<Option<WeightDecay>> {
     let wanted = "a number, or ('L1', a number)";
     let decay = read(dict, "weight_decay", wanted, WeightDecay::read)?;
     match decay {
-        Some(decay) if !decay.is_valid() => Err(Error::InvalidWeightDecay(Value::from(decay.coefficient()).to_string())),
+        Some(decay) if !decay.is_valid() => {
+            Err(Error::InvalidWeightDecay(Value::from(decay.coefficient()).to_string()))
+        }
         decay => Ok(decay.filter(|decay| decay.coefficient() != 0.0)),
     }
 }
