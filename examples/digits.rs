@@ -6,9 +6,11 @@
 //! ```
 
 use std::io::Read;
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use flate2::read::GzDecoder;
+use indicatif::{ProgressBar, ProgressStyle};
 use wolfe::prelude::*;
 
 type BoxResult<T> = Result<T, Box<dyn std::error::Error>>;
@@ -17,6 +19,7 @@ const ROWS: usize = 1797;
 const PIXELS: usize = 64;
 const TRAIN_ROWS: usize = 1437; // four fifths
 const STEPS: usize = 6;
+const ITERATIONS: usize = 20; // of each step
 /// Weight of the squared parameters in the loss; without it the weights grow until every training loss is 0.
 const L2: f64 = 1e-4;
 const REQUIRED_ACCURACY: f64 = 0.96;
@@ -54,12 +57,28 @@ fn accuracy(model: &dyn Module, data: &Digits) -> f64 {
     no_grad(|| model.forward(&data.images).argmax_dim(1, false).eq(&data.labels).double().mean().item())
 }
 
+/// A bar over all iterations, which the optimizer's callback moves. It is drawn on terminals only.
+fn progress_bar() -> BoxResult<ProgressBar> {
+    let style = ProgressStyle::with_template("{bar:30} iteration {pos}/{len} {msg} {elapsed_precise}")?;
+    Ok(ProgressBar::new((STEPS * ITERATIONS) as u64).with_style(style))
+}
+
 /// Fits `model` to `train` and returns its accuracy on `test`.
 fn fit(name: &str, model: &dyn Module, train: &Digits, test: &Digits) -> BoxResult<f64> {
     let start = Instant::now();
     let parameters = model.parameters();
-    let optimizer =
-        Lbfgs::builder(&parameters).max_iter(20).history_size(20).line_search_fn(LineSearch::StrongWolfe).build()?;
+    let bar = progress_bar()?;
+    let shown = bar.clone();
+    let optimizer = Lbfgs::builder(&parameters)
+        .max_iter(ITERATIONS)
+        .history_size(20)
+        .line_search_fn(LineSearch::StrongWolfe)
+        .callback(move |iteration| {
+            shown.inc(1);
+            shown.set_message(format!("loss {:.6}", iteration.loss.unwrap_or(f64::NAN)));
+            ControlFlow::Continue(())
+        })
+        .build()?;
 
     println!("\n{name}");
     println!("{:>4} {:>12} {:>12} {:>10}", "step", "first loss", "final loss", "test acc.");
@@ -74,8 +93,10 @@ fn fit(name: &str, model: &dyn Module, train: &Digits, test: &Digits) -> BoxResu
             Ok(loss)
         })?;
         let final_loss = optimizer.report().final_loss;
-        println!("{step:>4} {:>12.6} {final_loss:>12.6} {:>10.4}", first_loss.item(), accuracy(model, test));
+        let row = format!("{step:>4} {:>12.6} {final_loss:>12.6} {:>10.4}", first_loss.item(), accuracy(model, test));
+        bar.suspend(|| println!("{row}"));
     }
+    bar.finish_and_clear();
     println!("{}", optimizer.report());
     println!("{:.3} s", start.elapsed().as_secs_f64());
     Ok(accuracy(model, test))

@@ -27,7 +27,7 @@
 //! | evaluations | check |
 //! |---|---|
 //! | 0 | options that cannot work; room the history takes; dtypes; non-finite parameters |
-//! | 2 | the same point twice: gradients that add up, a closure with randomness; which leaves were reached |
+//! | 2 | the same point twice: gradients that add up, a closure with randomness; which leaves were reached; step report |
 //! | 2 | a small move forth and back along a fixed pseudo-random direction that leans to `-g`: does the loss depend on the parameters, do loss and gradient agree, are there kinks |
 //! | 0 to 7 | only if something looked wrong: the same point a third time, the small move at a thirtieth and at thirty times the distance |
 //! | 0 to 8 | only if the gradient is wrong and there are two to four parameters: each moved alone |
@@ -47,36 +47,36 @@
 //!
 //! | # | fault | found by |
 //! |---|---|---|
-//! | 1 | loss computed outside of the closure | [`Cause::LossComputedOutside`]; a missing closure does not compile |
+//! | 1 | loss computed outside of the closure | [`Cause::LossComputedOutside`]; step report; a missing closure does not compile |
 //! | 2 | parameters re-created after the optimizer | [`Cause::GradientsToForeignLeaves`] |
 //! | 3 | parameters without gradient | [`Cause::MissingGradients`], [`Cause::BackwardNotCalled`], [`Cause::GradientsCleared`]; step report |
-//! | 4 | gradients accumulate | [`Cause::AccumulatingGradients`] |
-//! | 5 | loss without history | [`Cause::LossWithoutHistory`]; that a closure runs under `no_grad` cannot happen: the optimizer switches recording on |
+//! | 4 | gradients accumulate | [`Cause::AccumulatingGradients`]; step report |
+//! | 5 | loss without history | [`Cause::LossWithoutHistory`]; that a closure runs under `no_grad` cannot happen: the optimizer switches recording on; step report |
 //! | 6 | NaN after some iterations | [`Cause::NonFiniteLoss`], [`Cause::NonFiniteGradient`], [`Cause::NonFiniteParameters`] here, [`Cause::NonFiniteTrial`] next; later ones: step report |
 //! | 7 | a non-finite trial ruins the run | [`Cause::NonFiniteTrial`]; step report |
-//! | 8 | first step far too long, lands on a plateau | [`Cause::Overshoot`], [`Cause::FlatLoss`] |
+//! | 8 | first step far too long, lands on a plateau | [`Cause::Overshoot`], [`Cause::FlatLoss`]; step report |
 //! | 9 | fixed step overshoots | [`Cause::Overshoot`] for the next two iterations; later ones: step report |
-//! | 10 | decrease below rounding | [`Cause::BelowNoise`], [`Cause::MixedPrecision`], [`Cause::RoughLoss`] |
+//! | 10 | decrease below rounding | [`Cause::BelowNoise`], [`Cause::MixedPrecision`], [`Cause::RoughLoss`]; step report |
 //! | 11 | a tolerance ends the run early | [`Cause::TolerancesTooLoose`] if at once; later: step report |
-//! | 12 | absolute tolerances and a small loss | [`Cause::TolerancesTooLoose`] |
+//! | 12 | absolute tolerances and a small loss | [`Cause::TolerancesTooLoose`]; step report |
 //! | 13 | `max_iter` or `max_eval` | [`Cause::LimitsTooLow`] if nothing can happen; else step report |
 //! | 14 | `step(20)` ten times is not `step(200)` | step report: the reason each step ended |
 //! | 15 | an exit that cannot be re-entered | ruled out: every exit leaves a state that the next step accepts |
-//! | 16 | line search fails, gradient inconsistent | [`Cause::WrongGradient`] |
+//! | 16 | line search fails, gradient inconsistent | [`Cause::WrongGradient`]; step report, from the losses and slopes that it has |
 //! | 17 | not a descent direction | [`Cause::StaleMemory`] for the next direction; step report |
 //! | 18 | history poisoned | [`Cause::StaleMemory`] if it is not finite; [`Cause::NotConvex`] where pairs will be refused; refused pairs: step report |
-//! | 19 | closure with randomness | [`Cause::StochasticClosure`] |
-//! | 20 | kinks | [`Cause::NonSmoothLoss`] at the present point; elsewhere: step report |
+//! | 19 | closure with randomness | [`Cause::StochasticClosure`]; step report, as a gradient that does not belong to the loss, or as another loss where the last step ended |
+//! | 20 | kinks | [`Cause::NonSmoothLoss`] at the present point; where a line search closes in on one: step report |
 //! | 21 | parameters drift in a failed search | ruled out: parameters are put back by copy |
 //! | 22 | the first loss is returned | step report has both losses |
 //! | 23 | worse than the best point seen | step report has the best loss |
 //! | 24 | other results after an upgrade | out of reach at run time: one run cannot know another version's; pinned trajectories are tests of this crate |
 //! | 25 | other results in another library | out of reach at run time, for the same reason; torch's trajectories are tests of this crate |
 //! | 26 | "converged" and "failed" mixed up | step report: reasons are a closed list; [`Cause::AtMinimum`] here |
-//! | 27 | a long step looks like a hang | out of reach: it is about time between two calls; every loop is bounded by `max_iter` and the searches' limit |
-//! | 28 | memory | [`Cause::LargeHistory`]; that stored pairs hold graphs is ruled out by the type system: they are plain numbers |
+//! | 27 | a long step looks like a hang | a [callback](crate::LbfgsBuilder::callback) and `tracing` events show every iteration; every loop is bounded by `max_iter` and the searches' limit; the time of one evaluation is out of reach |
+//! | 28 | memory | [`Cause::LargeHistory`]; step report from 64 MiB on; that stored pairs hold graphs is ruled out by the type system: they are plain numbers |
 //! | 29 | loss scaling (AMP) | [`Cause::WrongGradient`] with the ratio, a power of two, if the loss returned is unscaled; if loss and gradient are scaled alike nothing at run time tells the scale from the problem's own |
-//! | 30 | a trial leaves the domain | [`Cause::NonFiniteTrial`]; an error of the closure is an error of the step |
+//! | 30 | a trial leaves the domain | [`Cause::NonFiniteTrial`]; step report; an error of the closure is an error of the step |
 
 mod curvature;
 mod finding;

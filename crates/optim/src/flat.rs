@@ -64,6 +64,24 @@ impl Flat {
         Some((grad, version))
     }
 
+    /// Positions of the parameters that have a NaN or an infinity.
+    pub(crate) fn non_finite(&self) -> Vec<usize> {
+        let mut broken = Vec::new();
+        for (i, (param, range)) in self.params.iter().enumerate() {
+            let mut values = vec![0.0; range.len()];
+            param.read_into(&mut values);
+            if !vector::max_abs(&values).is_finite() {
+                broken.push(i);
+            }
+        }
+        broken
+    }
+
+    /// How often the parameters have been changed in place.
+    pub(crate) fn version(&self) -> u64 {
+        self.params.iter().map(|(p, _)| u64::from(p.version())).sum()
+    }
+
     /// Whether the parameters differ from the snapshot.
     pub(crate) fn differs_from<T: Float>(&self, snapshot: &[T]) -> bool {
         let mut now = vec![T::ZERO; self.numel];

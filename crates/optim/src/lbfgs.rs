@@ -110,6 +110,34 @@ impl Lbfgs {
     /// last loss is in the [`report`](Self::report). The closure must clear the gradients, compute the loss,
     /// call `backward` and return the loss; it runs with gradients enabled.
     ///
+    /// A step without closure does not compile, where torch raises `TypeError: step() missing 1 required
+    /// positional argument: 'closure'`:
+    ///
+    /// ```compile_fail,E0061
+    /// use optim::{Lbfgs, Optimizer};
+    /// let x = tape::Tensor::from([1.0]).requires_grad_(true);
+    /// let optimizer = Lbfgs::builder([&x]).build()?;
+    /// optimizer.zero_grad();
+    /// x.pow(2.0).sum().backward()?;
+    /// optimizer.step()?;
+    /// # Ok::<(), optim::BoxError>(())
+    /// ```
+    ///
+    /// The first three lines of the loop go into the closure:
+    ///
+    /// ```
+    /// # use optim::{Lbfgs, Optimizer};
+    /// # let x = tape::Tensor::from([1.0]).requires_grad_(true);
+    /// # let optimizer = Lbfgs::builder([&x]).build()?;
+    /// optimizer.step(|| {
+    ///     optimizer.zero_grad();
+    ///     let loss = x.pow(2.0).sum();
+    ///     loss.backward()?;
+    ///     Ok(loss)
+    /// })?;
+    /// # Ok::<(), optim::BoxError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Closure`] with whatever the closure returned; [`Error::StepIsRunning`] when called from
     /// inside the closure; and where torch raises. The parameters are then exactly at the last accepted

@@ -32,6 +32,13 @@
 //! `param_groups` and `report` of the same optimizer; `step`, `load_state_dict` and `add_param_group` are
 //! refused with [`Error::StepIsRunning`].
 //!
+//! # When it does not move
+//! After each step of [`Lbfgs`], [`report`](Lbfgs::report) says why it ended, with the two numbers that were
+//! compared, and what is wrong with closure, gradient or options as far as the step met it; printed, it is two to six
+//! lines of plain words. [`diagnose`](Lbfgs::diagnose) looks closer, by about ten evaluations that leave no trace, and
+//! ranks what it finds: see [`diagnosis`]. What a step does with NaN and infinity is the choice of [`NonFinite`], and
+//! [`guarded`](LbfgsBuilder::guarded) promises that no step ends worse than it began.
+//!
 //! # First-order optimizers
 //! They read the gradients that are there: `step()`, or `step_with(closure)`, which evaluates the closure once.
 //! With gradient `g` at step `t`, and `r(v) = sqrt(v) + eps`:
@@ -71,7 +78,7 @@
 //! accepted point. A state dict is a snapshot: torch's would go on changing with the optimizer.
 //!
 //! # What is more than torch's in L-BFGS
-//! [`Lbfgs::report`] names the test that ended the step and its two numbers, see [`StopReason`]; what cannot
+//! [`Lbfgs::report`] and [`Lbfgs::diagnose`] say why a step ended and what is in its way; what cannot
 //! work (`history_size(0)`, a NaN learning rate) is refused when the optimizer is built; a state dict that
 //! does not fit is refused when it is loaded.
 //!
@@ -122,4 +129,4 @@ pub use lbfgs::{GradClip, Iteration, Lbfgs, LbfgsBuilder, LineSearch, NonFinite,
 pub use optimizer::{AsOptimizer, Closure, Optimizer, evaluate};
 pub use param_group::ParamGroup;
 pub use params::{IntoParams, Param};
-pub use report::{Compared, FirstStep, StepReport, StopReason};
+pub use report::{Compared, FirstStep, Kink, SlopeCheck, SlopeChecks, StepReport, StopReason};

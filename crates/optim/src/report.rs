@@ -1,16 +1,20 @@
 //! What a step did and why it stopped.
 
+mod causes;
 mod number;
+mod slopes;
 mod stop;
 mod text;
 
 pub(crate) use number::Short;
+pub use slopes::{Kink, SlopeCheck, SlopeChecks};
 pub use stop::{Compared, StopReason};
 
 use crate::lbfgs::Iteration;
 use std::time::Duration;
 
-/// What the last step did. Printing it gives two to six lines of plain words.
+/// What the last step did. Printing it gives two to six lines of plain words: why it
+/// stopped, the cause if something is wrong, the numbers.
 ///
 /// With the feature `serde` it can be serialised.
 ///
@@ -80,6 +84,8 @@ pub struct StepReport {
     pub pairs_damped: usize,
     /// Curvature pairs refused in this step because `y . s <= 1e-10`.
     pub pairs_skipped: usize,
+    /// `y . s` of the last pair that was refused.
+    pub refused_curvature: Option<f64>,
     /// Curvature pairs in memory at the end.
     pub pairs_in_memory: usize,
     /// Memory that the pairs take, in bytes.
@@ -98,16 +104,31 @@ pub struct StepReport {
     pub params_with_zero_gradient: Vec<String>,
     /// Parameters whose gradient was NaN or infinite, in the first evaluation that gave such a gradient.
     pub params_with_non_finite_gradient: Vec<String>,
+    /// Parameters that were NaN or infinite themselves where the step began; looked at only if the first loss
+    /// was not finite.
+    pub params_non_finite: Vec<String>,
     /// Whether `backward` reached a parameter of this optimizer in the first evaluation. It is not seen on other
     /// threads than that of the step.
     pub reached_own_parameters: bool,
     /// Shapes of the leaves that `backward` reached in the first evaluation and that are no parameters of this
     /// optimizer.
     pub foreign_leaves: Vec<Vec<usize>>,
-    /// Whether the second evaluation added to the gradients that the first had left.
+    /// Whether one of the first two evaluations added to gradients that were there before.
     pub gradients_accumulate: bool,
+    /// Whether the closure changed parameters in place in one of the first two evaluations.
+    pub closure_moves_parameters: bool,
+    /// The loss where the last step ended and the one where this step began, if the two differ although nobody
+    /// has moved the parameters between.
+    pub another_loss: Option<[f64; 2]>,
     /// Evaluations that gave the loss and gradient of another point, to the bit.
     pub unchanged_evaluations: usize,
+    /// Evaluations on a line that gave its first loss and gradient because the parameters had not moved.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) unmoved_evaluations: usize,
+    /// Whether the changes of the loss were those that the gradients promised.
+    pub slope_checks: SlopeChecks,
+    /// A place where the slope jumped through zero, if a line search closed in on one.
+    pub kink: Option<Kink>,
     /// Evaluations whose loss or gradient was NaN or infinite; or a parameter, where such points are refused
     /// ([`NonFinite`](crate::NonFinite), [`guarded`](crate::LbfgsBuilder::guarded)).
     pub non_finite_evaluations: usize,
@@ -116,7 +137,14 @@ pub struct StepReport {
     /// Rounding error of the loss, one unit in the last place of its dtype: smaller decreases cannot be seen.
     pub noise_floor: f64,
     /// Distance from 1 to the next number in the dtype of the loss.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) loss_epsilon: f64,
+    /// Evaluations with another loss than the first.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) other_losses: usize,
+    /// Whether one of them was no number of `f32`.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) wide_losses: bool,
     /// Time spent in the closure. From the ninth evaluation on it is measured at one in eight.
     pub closure_time: Duration,
     /// Time of the step outside of the closure.
@@ -160,6 +188,7 @@ impl Default for StepReport {
             pairs_accepted: 0,
             pairs_damped: 0,
             pairs_skipped: 0,
+            refused_curvature: None,
             pairs_in_memory: 0,
             history_bytes: 0,
             resets: 0,
@@ -169,14 +198,22 @@ impl Default for StepReport {
             params_without_gradient: Vec::new(),
             params_with_zero_gradient: Vec::new(),
             params_with_non_finite_gradient: Vec::new(),
+            params_non_finite: Vec::new(),
             reached_own_parameters: false,
             foreign_leaves: Vec::new(),
             gradients_accumulate: false,
+            closure_moves_parameters: false,
+            another_loss: None,
             unchanged_evaluations: 0,
+            unmoved_evaluations: 0,
+            slope_checks: SlopeChecks::default(),
+            kink: None,
             non_finite_evaluations: 0,
             first_non_finite: None,
             noise_floor: f64::NAN,
             loss_epsilon: f64::EPSILON,
+            other_losses: 0,
+            wide_losses: false,
             closure_time: Duration::ZERO,
             optimizer_time: Duration::ZERO,
             trace: Vec::new(),
@@ -185,16 +222,27 @@ impl Default for StepReport {
     }
 }
 
+/// So many losses are not all numbers of `f32` by chance.
+const SEVERAL: usize = 4;
+
 impl StepReport {
     /// Counts one evaluation, and whether it was finite.
     pub(crate) fn count_evaluation(&mut self, loss: f64, finite: bool) {
         self.evaluations += 1;
         // `min` gives the other number where one is NaN, which is what is wanted here.
         self.best_loss = self.best_loss.min(loss);
+        self.other_losses += usize::from(loss.is_finite() && loss != self.initial_loss);
+        self.wide_losses |= loss.is_finite() && f64::from(loss as f32) != loss;
         if !finite {
             self.non_finite_evaluations += 1;
             self.first_non_finite.get_or_insert((self.evaluations, loss));
         }
+    }
+
+    /// Relative rounding error of the loss. Where all losses of several evaluations are numbers of `f32`, they were
+    /// computed in it, whatever their dtype.
+    pub(crate) fn epsilon(&self) -> f64 {
+        if !self.wide_losses && self.other_losses >= SEVERAL { f32::EPSILON.into() } else { self.loss_epsilon }
     }
 
     /// From the losses of the minimised objective to those of the maximised one.
@@ -202,6 +250,7 @@ impl StepReport {
         for loss in [&mut self.initial_loss, &mut self.final_loss, &mut self.best_loss] {
             *loss = -*loss;
         }
+        self.another_loss = self.another_loss.map(|losses| losses.map(|loss| -loss));
         if let Some((_, loss)) = &mut self.first_non_finite {
             *loss = -*loss;
         }

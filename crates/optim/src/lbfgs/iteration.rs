@@ -109,6 +109,7 @@ impl<T: Float> Step<'_, '_, T> {
             self.report.pairs_accepted += 1;
             self.report.pairs_damped += usize::from(damped);
         } else {
+            self.report.refused_curvature = Some(candidate.ys.to_f64());
             state.memory.discard(candidate);
             self.report.pairs_skipped += 1;
         }

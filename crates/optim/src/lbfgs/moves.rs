@@ -2,6 +2,7 @@
 
 use super::line_search::{BEFORE_A_WALL, Ending, Found, Point, strong_wolfe};
 use super::non_finite::NonFinite;
+use super::observer::Line;
 use super::options::Search;
 use super::scalar::Number;
 use super::step::{Start, Step};
@@ -32,6 +33,7 @@ pub(super) enum Made {
 impl<T: Float> Step<'_, '_, T> {
     /// Moves from a point of this loss.
     pub(super) fn advance(&mut self, start: &Start<T>, last: bool, loss: f64) -> Result<Moved<T>> {
+        self.observer.line = Line::new(start.slope.to_f64(), start.direction_max.to_f64());
         match &self.options.search {
             Search::None if last && !self.options.additions.evaluates_last() => {
                 self.note_first_step(start.t);
@@ -59,6 +61,7 @@ impl<T: Float> Step<'_, '_, T> {
             let (_, new_loss) = self.evaluate(slot)?;
             let gradient_max = vector::max_abs(&self.buffers.gradients[slot]).to_f64();
             self.look_for_a_constant_closure(new_loss, slot);
+            self.compare_with_slopes(t, new_loss, None, slot);
             let finite = self.judge(new_loss, gradient_max, slot);
             if finite || !refuses {
                 self.astray = false;
@@ -140,6 +143,7 @@ impl<T: Float> Step<'_, '_, T> {
         }
         self.flat.restore(&self.buffers.x);
         self.astray = false;
+        self.compare_with_slopes(t, loss, Some(slope), slot);
         let beyond = (f64::INFINITY, T::from_f64(f64::NAN));
         match self.options.additions.non_finite {
             _ if finite => Ok((loss, slope)),

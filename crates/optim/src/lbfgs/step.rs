@@ -34,6 +34,8 @@ pub(super) struct Buffers<T> {
     pub(super) parameters: Vec<T>,
     /// The parameters at the best accepted point; filled only where a guarded step may leave it.
     best: Vec<T>,
+    /// How often the parameters had been changed when the last step ended, and the loss there.
+    pub(super) left: Option<(u64, f64)>,
 }
 
 /// The best accepted point; the parameters there are in `buffers.best`.
@@ -54,6 +56,7 @@ impl<T> Default for Buffers<T> {
             missing: Vec::new(),
             parameters: Vec::new(),
             best: Vec::new(),
+            left: None,
         }
     }
 }

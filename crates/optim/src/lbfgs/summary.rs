@@ -4,10 +4,10 @@ use super::scalar::Number;
 use super::step::Step;
 use crate::ParamGroup;
 use crate::base::lock;
-use crate::report::FirstStep;
+use crate::report::{FirstStep, Kink, SlopeCheck};
 use std::ops::Range;
 use tape::vector::all_finite;
-use tape::{Float, vector};
+use tape::{DType, Float, vector};
 
 impl<T: Float> Step<'_, '_, T> {
     /// Counts an evaluation and returns whether it is finite: the loss, the gradient, of which `size` is a number
@@ -46,11 +46,32 @@ impl<T: Float> Step<'_, '_, T> {
     /// bit, although the parameters had been moved from there to `buffers.x` plus a step.
     pub(super) fn look_for_a_constant_closure(&mut self, loss: f64, slot: usize) {
         let state = lock(&self.engine.state);
-        if loss.to_bits() == state.prev_loss.to_bits()
-            && self.buffers.gradients[slot] == state.prev_flat_grad
-            && self.flat.differs_from(&self.buffers.x)
-        {
-            self.report.unchanged_evaluations += 1;
+        if loss.to_bits() == state.prev_loss.to_bits() && self.buffers.gradients[slot] == state.prev_flat_grad {
+            let moved = self.flat.differs_from(&self.buffers.x);
+            self.report.unchanged_evaluations += usize::from(moved);
+            self.report.unmoved_evaluations += usize::from(!moved);
+        }
+    }
+
+    /// Compares the change of the loss along `t d` with the slopes at both ends, and looks for a kink. Before it
+    /// the parameters were at `buffers.x`.
+    pub(super) fn compare_with_slopes(&mut self, t: Number<T>, loss: f64, slope: Option<T>, slot: usize) {
+        let state = lock(&self.engine.state);
+        let slope = slope.unwrap_or_else(|| vector::dot(&self.buffers.gradients[slot], &state.d)).to_f64();
+        let previous = state.prev_loss;
+        drop(state);
+        let (t, line) = (t.round().to_f64(), &mut self.observer.line);
+        let length = t * line.direction_max;
+        let scale = *self.observer.scale.get_or_insert_with(|| vector::max_abs(&self.buffers.x).to_f64());
+        let check = SlopeCheck { length, slopes: [line.slope, slope], measured: (loss - previous) / t };
+        // Rounding of the loss, and of the parameters where the move is short beside them.
+        let of_loss = self.report.epsilon() * previous.abs().max(loss.abs()) / t;
+        let epsilon = if T::DTYPE == DType::F32 { f32::EPSILON.into() } else { f64::EPSILON };
+        let of_move = line.slope * epsilon * scale / length;
+        self.report.slope_checks.add(check, of_loss.abs() + of_move.abs());
+        if let Some((width, slopes)) = line.turn(t, slope) {
+            let share = width / t;
+            self.report.kink = Kink::between(slopes, line.slope, share, share * length).or(self.report.kink);
         }
     }
 
@@ -67,7 +88,8 @@ impl<T: Float> Step<'_, '_, T> {
             (zero && !missing.contains(&i)).then_some(i)
         };
         let zero: Vec<usize> = self.flat.ranges().map(|(range, _)| range).enumerate().filter_map(is_zero).collect();
-        if zero.is_empty() && self.poisoned.is_empty() && missing.is_empty() {
+        let broken = std::mem::take(&mut self.observer.broken);
+        if [&zero, &self.poisoned, &broken, missing].into_iter().all(Vec::is_empty) {
             return;
         }
         let names: Vec<String> = self.groups.iter().filter_map(ParamGroup::names).flatten().collect();
@@ -77,6 +99,7 @@ impl<T: Float> Step<'_, '_, T> {
         };
         self.report.params_without_gradient = labels(missing);
         self.report.params_with_zero_gradient = labels(&zero);
+        self.report.params_non_finite = labels(&broken);
         self.report.params_with_non_finite_gradient = labels(&self.poisoned);
     }
 
@@ -86,7 +109,16 @@ impl<T: Float> Step<'_, '_, T> {
         report.reached_own_parameters = observer.reached_own;
         report.foreign_leaves = std::mem::take(&mut observer.foreign);
         report.gradients_accumulate = observer.accumulates;
-        report.noise_floor = report.loss_epsilon * report.final_loss.abs();
+        report.noise_floor = report.epsilon() * report.final_loss.abs();
+        report.closure_moves_parameters = observer.meddles;
+        let (began, ended) = (report.initial_loss, report.final_loss);
+        let returned = self.buffers.left.filter(|&(version, loss)| version == observer.version && loss != began);
+        report.another_loss = returned.map(|(_, loss)| [loss, began]).filter(|_| report.evaluations > 0);
+        let known = !report.moved_since_final_loss && report.evaluations > 0 && ended.is_finite();
+        self.buffers.left = known.then(|| (self.flat.version(), ended));
+        if std::thread::panicking() {
+            report.notes.push("the closure or the callback panicked".into());
+        }
         let total = self.began.elapsed();
         report.closure_time = observer.time().min(total);
         report.optimizer_time = total - report.closure_time;
