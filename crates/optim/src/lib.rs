@@ -96,6 +96,9 @@
 //! | [`tolerance_change_rel`](LbfgsBuilder::tolerance_change_rel) | a tolerance relative to the loss |
 //! | [`callback`](LbfgsBuilder::callback) | sees every accepted iterate and may end the step |
 //! | [`history_dtype`](LbfgsBuilder::history_dtype) | half the memory for the pairs of an `f64` problem |
+//! | [`non_finite`](LbfgsBuilder::non_finite) | what to do about NaN and infinity: go on as torch, stop, recover |
+//! | [`guarded`](LbfgsBuilder::guarded) | promises that torch's algorithm does not keep |
+//! | [`trace`](LbfgsBuilder::trace) | every iteration in the report |
 //!
 //! State dicts of Paddle's L-BFGS can be loaded too, see [`Lbfgs`].
 #![forbid(unsafe_code)]
