@@ -1,11 +1,10 @@
-//! Schedulers one by one, under the names of torch's `test_lrscheduler.py` without `test_`.
+//! Schedulers one by one, under the names of torch's `test_lrscheduler.py` without `test_`. Its tests `.._with_arg` do
+//! what those without do, there as here.
 //!
 //! Left out of that file:
 //! - `error_when_getlr_has_epoch`, `multiplicative_lr_with_lr_lambda`: the types of Rust rule these mistakes out;
 //! - `old_pattern_warning_with_overridden_optim_step`, `new_pattern_no_warning_with_overridden_optim_step`: an
 //!   optimizer's step cannot be replaced;
-//! - `old_pattern_warning_with_arg`, `old_pattern_warning_resuming_with_arg`, `new_pattern_no_warning_with_arg`: word
-//!   for word what those without `_with_arg` do;
 //! - `constant_initial_params_cyclelr`, `.._onecyclelr`, `.._swalr`: options are numbers, not tensors that could change
 //!   afterwards;
 //! - `reduce_lr_on_plateau_preserves_lr_type`: not so in torch 2.8, see `a_tensor_learning_rate_becomes_a_number_..`.
@@ -16,10 +15,13 @@ use optim::lr_scheduler::*;
 use optim::{Optimizer, Result, Sgd};
 use schedule::*;
 
-#[test]
-fn old_pattern_warning() -> Result<()> {
+/// The scheduler before the optimizer, in each of 35 epochs.
+fn old_pattern(last_epoch: i64) -> Result<()> {
     let sgd = sgd()?;
-    let scheduler = StepLr::builder(&sgd, 3).gamma(0.1).build()?;
+    if last_epoch >= 0 {
+        sgd.param_groups().iter().for_each(|group| group.set("initial_lr", 0.01));
+    }
+    let scheduler = StepLr::builder(&sgd, 3).gamma(0.1).last_epoch(last_epoch).build()?;
     assert!(scheduler.warnings().is_empty());
     for _ in 0..35 {
         scheduler.step();
@@ -32,23 +34,26 @@ fn old_pattern_warning() -> Result<()> {
 }
 
 #[test]
-fn old_pattern_warning_resuming() -> Result<()> {
-    let sgd = sgd()?;
-    sgd.param_groups().iter().for_each(|group| group.set("initial_lr", 0.01));
-    let scheduler = StepLr::builder(&sgd, 3).gamma(0.1).last_epoch(10).build()?;
-    assert!(scheduler.warnings().is_empty());
-    for _ in 0..35 {
-        scheduler.step();
-        sgd.step()?;
-    }
-    let warnings = scheduler.warnings();
-    assert_eq!(warnings.len(), 1);
-    assert!(warnings[0].ends_with("#how-to-adjust-learning-rate"));
-    Ok(())
+fn old_pattern_warning() -> Result<()> {
+    old_pattern(-1)
 }
 
 #[test]
-fn new_pattern_no_warning() -> Result<()> {
+fn old_pattern_warning_with_arg() -> Result<()> {
+    old_pattern(-1)
+}
+
+#[test]
+fn old_pattern_warning_resuming() -> Result<()> {
+    old_pattern(10)
+}
+
+#[test]
+fn old_pattern_warning_resuming_with_arg() -> Result<()> {
+    old_pattern(10)
+}
+
+fn new_pattern() -> Result<()> {
     let sgd = sgd()?;
     let scheduler = StepLr::builder(&sgd, 3).gamma(0.1).build()?;
     for _ in 0..35 {
@@ -57,6 +62,16 @@ fn new_pattern_no_warning() -> Result<()> {
     }
     assert!(scheduler.warnings().is_empty());
     Ok(())
+}
+
+#[test]
+fn new_pattern_no_warning() -> Result<()> {
+    new_pattern()
+}
+
+#[test]
+fn new_pattern_no_warning_with_arg() -> Result<()> {
+    new_pattern()
 }
 
 /// torch's `_test_lr_is_constant_for_constant_epoch`.
