@@ -3,7 +3,7 @@
 #[path = "common/reports.rs"]
 mod reports;
 
-use optim::{Adam, BoxError, Lbfgs, LineSearch, NonFinite, Optimizer};
+use optim::{Adam, BoxError, Lbfgs, LineSearch, NonFinite, Optimizer, StopReason};
 use reports::{Outcome, blames, blames_nothing, both, leaf, leaf32, says, step};
 use std::cell::Cell;
 use tape::{BackwardOptions, DType, Tensor, no_grad};
@@ -132,6 +132,13 @@ fn tolerances_that_are_no_tolerances() -> Outcome {
         let optimizer = &both(|| Lbfgs::builder([&w]).tolerance_change(1.0))?[search];
         blames(&step(optimizer, loss)?, &["tolerance_change = 1 is large", "Lower tolerance_change"]);
         let optimizer = &both(|| Lbfgs::builder([&w]).tolerance_change(f64::NAN).tolerance_grad(f64::NAN))?[search];
+        let diagnosis = optimizer.diagnose(|| {
+            optimizer.zero_grad();
+            let loss = loss();
+            loss.backward()?;
+            Ok(loss)
+        })?;
+        assert!(diagnosis.to_string().contains("tolerance_change is NaN"), "{diagnosis}");
         says(&step(optimizer, loss)?, &["tolerance_grad is NaN", "tolerance_change is NaN"]);
     }
     Ok(())
@@ -158,6 +165,16 @@ fn nan_before_an_error_of_the_line_search() -> Outcome {
     let optimizer = Lbfgs::builder([&x]).line_search_fn(WOLFE).build()?;
     assert!(step(&optimizer, || x.log().sum()).is_err());
     blames(&optimizer.report(), &["trial whose loss is NaN", "NonFinite::Recover"]);
+    Ok(())
+}
+
+#[test]
+fn a_guarded_search_that_would_take_nan_stays_where_it_was() -> Outcome {
+    let x = leaf([1.0]);
+    let optimizer = Lbfgs::builder([&x]).lr(30.0).guarded(true).line_search_fn(WOLFE).build()?;
+    let report = step(&optimizer, || x.log().sum())?;
+    assert_eq!((report.stop, x.to_vec::<f64>()), (StopReason::NonFinite, vec![1.0]));
+    blames(&report, &["the loss was NaN", "a trial point", "NonFinite::Recover"]);
     Ok(())
 }
 
@@ -340,6 +357,24 @@ fn guarded_steps_at_the_end_have_nothing_to_blame() -> Outcome {
     let optimizer = Lbfgs::builder([&x]).guarded(true).non_finite(NonFinite::Recover).line_search_fn(WOLFE).build()?;
     for _ in 0..6 {
         blames_nothing(&step(&optimizer, || (&x - 1.0).cosh().log().sum())?);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_minimum_under_rounding_is_no_plateau() -> Outcome {
+    for search in 0..2 {
+        let (x, y) = (leaf32([3.0, -2.0]), leaf([3.0, -2.0]));
+        for (x, offset) in [(&x, 1e8), (&y, 1e16)] {
+            let optimizer = &both(|| Lbfgs::builder([x]))?[search];
+            let diagnosis = optimizer.diagnose(|| {
+                optimizer.zero_grad();
+                let loss = (x - 1.0).pow(2.0).sum() + offset;
+                loss.backward()?;
+                Ok(loss)
+            })?;
+            assert!(!diagnosis.to_string().contains("plateau"), "{diagnosis}");
+        }
     }
     Ok(())
 }

@@ -59,7 +59,7 @@ impl StepReport {
         }
         if self.stop == StopReason::NonFinite {
             return cause(format!(
-                "{count}; {first}. Nothing finite was found from here: rewrite the loss, or lower lr"
+                "{count}; {first}. Nothing finite was found from here: use non_finite(NonFinite::Recover), rewrite the loss, or lower lr"
             ));
         }
         if self.final_loss.is_finite() && self.gradient_max.is_finite() {
