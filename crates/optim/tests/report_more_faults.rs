@@ -171,9 +171,10 @@ fn nan_before_an_error_of_the_line_search() -> Outcome {
 #[test]
 fn a_guarded_search_that_would_take_nan_stays_where_it_was() -> Outcome {
     let x = leaf([1.0]);
-    let optimizer = Lbfgs::builder([&x]).lr(30.0).guarded(true).line_search_fn(WOLFE).build()?;
+    let builder = Lbfgs::builder([&x]).lr(30.0).guarded(true).non_finite(NonFinite::Torch);
+    let optimizer = builder.line_search_fn(WOLFE).build()?;
     let report = step(&optimizer, || x.log().sum())?;
-    assert_eq!((report.stop, x.to_vec::<f64>()), (StopReason::NonFinite, vec![1.0]));
+    assert_eq!((report.stop, x.to_vec::<f64>()), (StopReason::NonFinite, vec![1.0]), "{report}");
     blames(&report, &["the loss was NaN", "a trial point", "NonFinite::Recover"]);
     Ok(())
 }
