@@ -123,7 +123,7 @@ impl Lbfgs {
     /// different learning rates; and if there are no elements or an option is missing.
     pub fn diagnose(&self, mut closure: impl FnMut() -> std::result::Result<Tensor, BoxError>) -> Result<Diagnosis> {
         let _running = self.base().start("diagnose")?;
-        run(self, &mut closure)
+        self.undisturbed(|| run(self, &mut closure))
     }
 }
 

@@ -161,6 +161,11 @@ impl Lbfgs {
             Engine::F64(engine) => lock(&engine.state).memory.bytes(),
         }
     }
+
+    /// Runs something that moves the parameters and puts them back.
+    pub(crate) fn undisturbed<R>(&self, body: impl FnOnce() -> R) -> R {
+        self.problem().undisturbed(body)
+    }
 }
 
 /// Whether the groups' options allow that there are several.

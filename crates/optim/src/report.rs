@@ -7,6 +7,7 @@ mod stop;
 mod text;
 
 pub(crate) use number::Short;
+pub(crate) use slopes::Factors;
 pub use slopes::{Kink, SlopeCheck, SlopeChecks};
 pub use stop::{Compared, StopReason};
 
@@ -104,8 +105,7 @@ pub struct StepReport {
     pub params_with_zero_gradient: Vec<String>,
     /// Parameters whose gradient was NaN or infinite, in the first evaluation that gave such a gradient.
     pub params_with_non_finite_gradient: Vec<String>,
-    /// Parameters that were NaN or infinite themselves where the step began; looked at only if the first loss
-    /// was not finite.
+    /// Parameters that were NaN or infinite themselves where the step began.
     pub params_non_finite: Vec<String>,
     /// Whether `backward` reached a parameter of this optimizer in the first evaluation. It is not seen on other
     /// threads than that of the step.
@@ -115,8 +115,12 @@ pub struct StepReport {
     pub foreign_leaves: Vec<Vec<usize>>,
     /// Whether one of the first two evaluations added to gradients that were there before.
     pub gradients_accumulate: bool,
-    /// Whether the closure changed parameters in place in one of the first two evaluations.
+    /// Whether the closure changed parameters in place.
     pub closure_moves_parameters: bool,
+    /// Whether parameters were changed, by something else than this optimizer, since the step before.
+    pub changed_between_steps: bool,
+    /// Whether the memory gave a direction with NaN or infinity in it at a finite gradient.
+    pub direction_non_finite: bool,
     /// The loss where the last step ended and the one where this step began, if the two differ although nobody
     /// has moved the parameters between.
     pub another_loss: Option<[f64; 2]>,
@@ -127,6 +131,10 @@ pub struct StepReport {
     pub(crate) unmoved_evaluations: usize,
     /// Whether the changes of the loss were those that the gradients promised.
     pub slope_checks: SlopeChecks,
+    /// Moves on which the loss stayed the same, to the bit, although the gradient promised a change at both ends.
+    pub frozen_losses: usize,
+    /// How many times the derivative of the loss the gradient is, if that is not 1 and the same on most moves.
+    pub gradient_factor: Option<f64>,
     /// A place where the slope jumped through zero, if a line search closed in on one.
     pub kink: Option<Kink>,
     /// Evaluations whose loss or gradient was NaN or infinite; or a parameter, where such points are refused
@@ -139,6 +147,9 @@ pub struct StepReport {
     /// Distance from 1 to the next number in the dtype of the loss.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) loss_epsilon: f64,
+    /// Whether this step made the optimizer's first iteration.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) is_first: bool,
     /// Evaluations with another loss than the first.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) other_losses: usize,
@@ -203,15 +214,20 @@ impl Default for StepReport {
             foreign_leaves: Vec::new(),
             gradients_accumulate: false,
             closure_moves_parameters: false,
+            changed_between_steps: false,
+            direction_non_finite: false,
             another_loss: None,
             unchanged_evaluations: 0,
             unmoved_evaluations: 0,
             slope_checks: SlopeChecks::default(),
+            frozen_losses: 0,
+            gradient_factor: None,
             kink: None,
             non_finite_evaluations: 0,
             first_non_finite: None,
             noise_floor: f64::NAN,
             loss_epsilon: f64::EPSILON,
+            is_first: false,
             other_losses: 0,
             wide_losses: false,
             closure_time: Duration::ZERO,

@@ -246,7 +246,9 @@ fn judge_trial(
     let rise = trial.loss - base.loss;
     let noise = base.noise(trial.loss);
     let steepest = trial.gradient.iter().fold(0.0_f64, |max, g| max.max(g.abs()));
-    let plateau = rise >= -noise && steepest < 1e-6 * base.gradient_max();
+    // Where rounding hides the decrease that the slope promises, a small gradient is that of the minimum.
+    let measurable = -dot(&base.gradient, &trial.moved) > 4.0 * noise;
+    let plateau = measurable && rise >= -noise && steepest < 1e-6 * base.gradient_max();
     let wild = length > 1e3 * size.max(f64::MIN_POSITIVE) || rise > 1e3 * base.loss.abs();
     if rise <= noise && !plateau || settings.searches && !plateau && !wild {
         return None;

@@ -81,6 +81,15 @@ pub(super) fn check(settings: &Settings, probe: &Probe<'_, '_>, findings: &mut F
             Finding::new(Cause::LimitsTooLow, Certainty::Likely, evidence, remedy).with("max_eval", max_eval as f64),
         );
     }
+    for (name, tolerance) in
+        [("tolerance_grad", settings.tolerance_grad), ("tolerance_change", settings.tolerance_change)]
+    {
+        if tolerance.is_nan() {
+            let evidence = format!("{name} is NaN, and no comparison with NaN is true: its tests never end a step.");
+            let remedy = "Set it to a number; 0 switches it off.";
+            findings.push(Finding::new(Cause::TolerancesTooTight, Certainty::Certain, evidence, remedy));
+        }
+    }
     let left = (1.0 - lr).abs().powf(max_iter as f64);
     if !searches && lr > 0.0 && lr < 1.0 && left > 1e-2 && max_iter > 1 {
         let evidence = format!(

@@ -28,6 +28,7 @@ impl<T: Float> Step<'_, '_, T> {
         self.in_flight = true;
         state.n_iter += 1;
         if state.n_iter == 1 {
+            self.report.is_first = true;
             state.memory.clear();
             state.h_diag = Number::Int(1);
             state.prev_flat_grad.copy_from_slice(&self.buffers.gradients[self.accepted]);
@@ -42,6 +43,8 @@ impl<T: Float> Step<'_, '_, T> {
         let t = if along_gradient { self.first_trial() } else { self.options.lr };
         let slope = vector::dot(&self.buffers.gradients[self.accepted], &state.d);
         self.report.directional_derivative = Some(slope.to_f64());
+        self.report.direction_non_finite |=
+            self.report.non_finite_evaluations == 0 && !slope.is_finite() && !all_finite(&state.d);
         Ok(Start { t, slope, direction_max: vector::max_abs(&state.d) })
     }
 

@@ -95,8 +95,14 @@ impl<T: Float> Step<'_, '_, T> {
         conditions.max_steps = conditions.max_steps.min(self.evaluations_left().saturating_sub(1));
         let (before, bad_before) = (self.report.evaluations, self.report.non_finite_evaluations);
         self.report.line_search_evaluations.push(0);
-        let mut found =
-            strong_wolfe(origin, start.t, start.direction_max, conditions, &mut |t, slot| self.trial(t, slot))?;
+        let found = strong_wolfe(origin, start.t, start.direction_max, conditions, &mut |t, slot| self.trial(t, slot));
+        let mut found = match found {
+            // torch fails here with an error; a guarded step has not accepted the point, and that is all.
+            Err(Error::NanLossAccepted) if self.options.additions.guarded => {
+                return Ok(Moved { t: Number::Int(0), loss, made: Made::NothingFinite });
+            }
+            found => found?,
+        };
         let bad = self.report.non_finite_evaluations - bad_before;
         let mut made = Made::Move;
         if conditions.careful {

@@ -3,6 +3,7 @@
 use crate::BoxError;
 use crate::flat::Flat;
 use crate::optimizer::Closure;
+use crate::report::Factors;
 use std::time::{Duration, Instant};
 use tape::{Tensor, watch_leaves};
 
@@ -24,14 +25,16 @@ pub(super) struct Observer {
     pub(super) foreign: Vec<Vec<usize>>,
     /// One of the first two calls added to a gradient that was there before.
     pub(super) accumulates: bool,
-    /// One of the first two calls changed parameters in place.
+    /// A call changed parameters in place.
     pub(super) meddles: bool,
     /// How often the parameters had been changed before the first call.
     pub(super) version: u64,
-    /// Positions of the parameters that were NaN or infinite in the first call, if its loss was.
+    /// Positions of the parameters that were NaN or infinite after the first call.
     pub(super) broken: Vec<usize>,
     /// Where the optimizer is looking.
     pub(super) line: Line,
+    /// How the changes of the loss compare with those that the gradients promise.
+    pub(super) factors: Factors,
     /// `max|x|` of a point of this step.
     pub(super) scale: Option<f64>,
 }
@@ -75,7 +78,7 @@ impl Observer {
         let number = self.calls;
         self.calls += 1;
         let started = (number < TIMED || number.is_multiple_of(TIMED)).then(Instant::now);
-        let version = if number < 2 { flat.version() } else { 0 };
+        let version = flat.version();
         let before = match number {
             0 => flat.some_gradient().filter(|(grad, _)| !is_zero(grad)),
             1 => flat.some_gradient(),
@@ -94,7 +97,7 @@ impl Observer {
             self.version = version;
         }
         if outcome.is_ok() {
-            self.meddles |= number < 2 && flat.version() != version;
+            self.meddles |= flat.version() != version;
             self.accumulates |= before.is_some_and(|(grad, version)| added_to(flat, &grad, version));
         }
         outcome
@@ -106,12 +109,7 @@ impl Observer {
         let (own, foreign): (Vec<_>, Vec<_>) = leaves.iter().partition(|leaf| flat.owns(leaf));
         self.reached_own = !own.is_empty();
         self.foreign = foreign.iter().map(|leaf| leaf.sizes().to_vec()).collect();
-        if let Ok(loss) = &outcome
-            && loss.numel() == 1
-            && !loss.detach().item().is_finite()
-        {
-            self.broken = flat.non_finite();
-        }
+        self.broken = flat.non_finite();
         outcome
     }
 

@@ -44,7 +44,16 @@ impl<T: Float> Precision<T> {
     fn load(&self, saved: Option<&Value>, n: usize, narrow: bool) -> Result<()> {
         let state = saved.map_or_else(|| Ok(State::new(n)), |saved| State::load(saved, n, narrow))?;
         *lock(&self.state) = state;
+        let mut buffers = lock(&self.buffers);
+        (buffers.left, buffers.version) = (None, None);
         Ok(())
+    }
+
+    fn excuse(&self, before: u64, after: u64) {
+        let mut buffers = lock(&self.buffers);
+        let now = |version: u64| if version == before { after } else { version };
+        buffers.version = buffers.version.map(now);
+        buffers.left = buffers.left.map(|(version, loss)| (now(version), loss));
     }
 }
 
@@ -78,6 +87,18 @@ impl Problem {
             Engine::F64(engine) => Engine::F64(engine.copy()),
         };
         Self { flat: self.flat.clone(), engine }
+    }
+
+    /// Runs something that leaves the parameters as they were: the next step is not to take it for a change.
+    pub(super) fn undisturbed<R>(&self, body: impl FnOnce() -> R) -> R {
+        let before = self.flat.version();
+        let outcome = body();
+        let after = self.flat.version();
+        match &self.engine {
+            Engine::F32(engine) => engine.excuse(before, after),
+            Engine::F64(engine) => engine.excuse(before, after),
+        }
+        outcome
     }
 
     pub(super) fn save(&self) -> Dict {

@@ -36,6 +36,8 @@ pub(super) struct Buffers<T> {
     best: Vec<T>,
     /// How often the parameters had been changed when the last step ended, and the loss there.
     pub(super) left: Option<(u64, f64)>,
+    /// How often the parameters had been changed when the last step ended, whatever the loss there.
+    pub(super) version: Option<u64>,
 }
 
 /// The best accepted point; the parameters there are in `buffers.best`.
@@ -57,6 +59,7 @@ impl<T> Default for Buffers<T> {
             parameters: Vec::new(),
             best: Vec::new(),
             left: None,
+            version: None,
         }
     }
 }
@@ -69,7 +72,11 @@ pub(super) fn run<T: Float>(
     closure: &mut Closure<'_>,
 ) -> Result<Tensor> {
     let groups = lbfgs.base.groups().all();
-    let mut options = Options::read(&groups)?;
+    let mut options = Options::read(&groups).inspect_err(|error| {
+        let notes = vec![error.to_string()];
+        *lock(&lbfgs.report) =
+            StepReport { stop: StopReason::Failed, params: flat.len(), notes, ..StepReport::default() };
+    })?;
     let cleared = {
         let mut state = lock(&engine.state);
         let cleared = state.adopt(&mut options.objective.metric);
@@ -83,6 +90,15 @@ pub(super) fn run<T: Float>(
         let note =
             "the ratios of the groups' learning rates changed: the memory was in other variables and was cleared";
         step.report.notes.push(note.into());
+    }
+    for (name, tolerance) in
+        [("tolerance_grad", options.tolerance_grad), ("tolerance_change", options.tolerance_change)]
+    {
+        if tolerance.is_nan() {
+            step.report
+                .notes
+                .push(format!("{name} is NaN, and no comparison with NaN is true: its tests never end a step"));
+        }
     }
     let outcome = step.minimise();
     if let Err(error) = &outcome {

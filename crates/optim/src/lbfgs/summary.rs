@@ -1,5 +1,6 @@
 //! What a step finds out about itself, for its report.
 
+use super::observer::Observer;
 use super::scalar::Number;
 use super::step::Step;
 use crate::ParamGroup;
@@ -60,15 +61,22 @@ impl<T: Float> Step<'_, '_, T> {
         let slope = slope.unwrap_or_else(|| vector::dot(&self.buffers.gradients[slot], &state.d)).to_f64();
         let previous = state.prev_loss;
         drop(state);
-        let (t, line) = (t.round().to_f64(), &mut self.observer.line);
+        let t = t.round().to_f64();
+        let Observer { line, scale, factors, .. } = &mut self.observer;
         let length = t * line.direction_max;
-        let scale = *self.observer.scale.get_or_insert_with(|| vector::max_abs(&self.buffers.x).to_f64());
+        let scale = *scale.get_or_insert_with(|| vector::max_abs(&self.buffers.x).to_f64());
         let check = SlopeCheck { length, slopes: [line.slope, slope], measured: (loss - previous) / t };
         // Rounding of the loss, and of the parameters where the move is short beside them.
         let of_loss = self.report.epsilon() * previous.abs().max(loss.abs()) / t;
         let epsilon = if T::DTYPE == DType::F32 { f32::EPSILON.into() } else { f64::EPSILON };
         let of_move = line.slope * epsilon * scale / length;
-        self.report.slope_checks.add(check, of_loss.abs() + of_move.abs());
+        if self.report.slope_checks.add(check, of_loss.abs() + of_move.abs()) {
+            factors.add(check);
+            // Only to the other side of a valley the loss is the same again, with the opposite slope.
+            let [a, b] = check.slopes;
+            let frozen = loss.to_bits() == previous.to_bits() && (a + b).abs() > 0.1 * a.abs().max(b.abs());
+            self.report.frozen_losses += usize::from(frozen);
+        }
         if let Some((width, slopes)) = line.turn(t, slope) {
             let share = width / t;
             self.report.kink = Kink::between(slopes, line.slope, share, share * length).or(self.report.kink);
@@ -111,6 +119,10 @@ impl<T: Float> Step<'_, '_, T> {
         report.gradients_accumulate = observer.accumulates;
         report.noise_floor = report.epsilon() * report.final_loss.abs();
         report.closure_moves_parameters = observer.meddles;
+        report.gradient_factor = std::mem::take(&mut observer.factors).common();
+        let untouched = self.buffers.version.is_none_or(|version| version == observer.version);
+        report.changed_between_steps = report.evaluations > 0 && !untouched;
+        self.buffers.version = Some(self.flat.version());
         let (began, ended) = (report.initial_loss, report.final_loss);
         let returned = self.buffers.left.filter(|&(version, loss)| version == observer.version && loss != began);
         report.another_loss = returned.map(|(_, loss)| [loss, began]).filter(|_| report.evaluations > 0);

@@ -57,14 +57,17 @@ fn drop_consequences(remarks: &mut Vec<Remark>) {
 impl StepReport {
     /// All that is to be said, in the order of what explains most. A cause makes those below it consequences.
     pub(super) fn remarks(&self) -> Vec<Remark> {
-        let checks: [fn(&Self) -> Option<Remark>; 22] = [
+        let checks: [fn(&Self) -> Option<Remark>; 29] = [
             Self::on_foreign_leaves,
             Self::on_error,
             Self::on_no_gradient,
             Self::on_constant_closure,
             Self::on_accumulation,
             Self::on_meddling,
+            Self::on_frozen_loss,
             Self::on_contradiction,
+            Self::on_factor,
+            Self::on_broken_direction,
             Self::on_non_finite,
             Self::on_no_movement,
             Self::on_first_step,
@@ -74,12 +77,16 @@ impl StepReport {
             Self::on_kink,
             Self::on_noise,
             Self::on_refused_pairs,
+            Self::on_failed_search,
+            Self::on_short_memory,
             Self::on_tolerances,
             Self::on_limits,
             Self::on_missing_gradients,
             Self::on_zero_gradients,
             Self::on_searches,
+            Self::on_broken_parameters,
             Self::on_another_loss,
+            Self::on_changes_between_steps,
         ];
         let mut remarks: Vec<Remark> = checks.into_iter().filter_map(|check| check(self)).collect();
         drop_consequences(&mut remarks);

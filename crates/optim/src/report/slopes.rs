@@ -50,25 +50,70 @@ pub struct SlopeChecks {
 }
 
 impl SlopeChecks {
-    /// Takes in a move whose mean slope is uncertain by `noise`.
-    pub(crate) fn add(&mut self, check: SlopeCheck, noise: f64) {
+    /// Takes in a move whose mean slope is uncertain by `noise`, and returns whether that is little enough.
+    pub(crate) fn add(&mut self, check: SlopeCheck, noise: f64) -> bool {
         let [a, b] = check.slopes;
         let finite = [a, b, check.measured, check.length, noise].into_iter().all(f64::is_finite);
         if !finite || check.length <= 0.0 || a.abs().max(b.abs()).max(check.measured.abs()) <= ABOVE_NOISE * noise.abs()
         {
-            return;
+            return false;
         }
         self.made += 1;
         self.failed += usize::from(check.fails());
         if self.shortest.is_none_or(|shortest| check.length <= shortest.length) {
             self.shortest = Some(check);
         }
+        true
     }
 
     /// The shortest move, if it and most of the others contradict the gradients.
     pub(super) fn contradiction(&self) -> Option<SlopeCheck> {
         let doubtful = self.failed >= SEVERAL && 2 * self.failed > self.made;
         self.shortest.filter(|shortest| doubtful && shortest.fails())
+    }
+}
+
+/// How the loss changed beside what the gradients promised (by the trapezoidal rule), move by move.
+#[derive(Debug, Default)]
+pub(crate) struct Factors {
+    /// Measured change over promised change.
+    ratios: Vec<f64>,
+    /// Slope at the end over slope at the begin.
+    turns: Vec<f64>,
+}
+
+/// So many moves must tell the same factor, and no more are kept.
+const TELLING: usize = 5;
+const KEPT: usize = 64;
+
+impl Factors {
+    pub(crate) fn add(&mut self, check: SlopeCheck) {
+        let [a, b] = check.slopes;
+        let turn = b / a;
+        // Across the minimum the two slopes cancel, and the rule says little; nor does it where the slope grows by much.
+        if (-0.2..1.5).contains(&turn) && self.ratios.len() < KEPT {
+            self.ratios.push(2.0 * check.measured / (a + b));
+            self.turns.push(turn);
+        }
+    }
+
+    /// How many times the derivative the gradient is, if most moves tell the same. The middle half of the ratios
+    /// must be close together although the moves differ, or the slope must hardly change on them: the rule has no error
+    /// then, while on moves that are alike otherwise it may be the same.
+    pub(crate) fn common(mut self) -> Option<f64> {
+        if self.ratios.len() < TELLING {
+            return None;
+        }
+        let middle_half = |values: &mut Vec<f64>| {
+            values.sort_by(f64::total_cmp);
+            let n = values.len();
+            [values[n / 4], values[n / 2], values[n - 1 - n / 4]]
+        };
+        let [low, middle, high] = middle_half(&mut self.ratios);
+        let [least, _, most] = middle_half(&mut self.turns);
+        let alike = high - low < 0.15 * middle.abs();
+        let sound = most - least > 0.1 || least > 0.9 && most < 1.1;
+        (alike && sound && (middle - 1.0).abs() > 0.25).then(|| 1.0 / middle)
     }
 }
 
@@ -116,6 +161,23 @@ mod tests {
         checks.add(check([-4.0, -3.9], 2.0), 1e-2);
         checks.add(check([-4.0, f64::NAN], 2.0), 0.0);
         assert_eq!(checks.made, 0);
+    }
+
+    #[test]
+    fn a_factor_is_the_same_on_moves_that_differ() {
+        let told = |turns: [f64; 6], measured: fn(f64) -> f64| {
+            let mut factors = Factors::default();
+            turns.into_iter().for_each(|turn| factors.add(check([-4.0, -4.0 * turn], measured(turn))));
+            factors.common()
+        };
+        let turns = [0.9, 0.1, -0.05, 0.4, 0.02, -0.1];
+        assert_eq!(told(turns, |turn| -1.0 - turn), Some(2.0));
+        assert_eq!(told(turns, |turn| 2.0 + 2.0 * turn), Some(-1.0));
+        assert_eq!(told(turns, |turn| -2.0 - 2.0 * turn), None, "right");
+        assert_eq!(told(turns, |turn| -1.0 - 3.0 * turn), None, "another factor on every move");
+        assert_eq!(told([0.1; 6], |turn| -1.0 - turn), None, "moves that are all alike");
+        assert_eq!(told([1.0; 6], |_| 4.0), Some(-1.0), "moves that are short");
+        assert_eq!(told([8.0; 6], |_| -4.0), None, "moves on which the slope grows");
     }
 
     #[test]

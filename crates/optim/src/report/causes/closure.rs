@@ -42,8 +42,16 @@ impl StepReport {
         } else if error.contains("through the graph a second time") {
             cause(
                 "backward() ran twice through the same graph: the loss, or a part of it, was computed outside of the \
-                 closure. Compute all of it inside, from the parameters as they are then",
+                 closure, or the closure calls backward() twice. Compute all of it inside, from the parameters as they \
+                 are then, and call backward() once",
             )
+        } else if error.contains("trial whose loss is NaN") {
+            if self.first_non_finite.is_some_and(|(evaluation, _)| evaluation == 1) {
+                return None;
+            }
+            cause(format!(
+                "{error}. Use non_finite(NonFinite::Recover), which takes such trials as too long, or lower lr"
+            ))
         } else {
             cause(error.as_str())
         }
@@ -101,12 +109,62 @@ impl StepReport {
         })?
     }
 
+    pub(super) fn on_frozen_loss(&self) -> Option<Remark> {
+        let (frozen, made) = (self.frozen_losses, self.slope_checks.made);
+        if 2 * frozen <= made {
+            return None;
+        }
+        likely(format!(
+            "the loss did not change in one bit on {frozen} of {made} moves on which the gradient did, and promised a \
+             change. Does the closure return the loss of an earlier call, or a rounded one? Return the loss that backward() \
+             ran on, as it is"
+        ))
+    }
+
+    /// What the factor between gradient and derivative tells, where there is one.
+    fn factor(&self) -> Option<String> {
+        let factor = self.gradient_factor?;
+        let times = Short((factor * 1e3).round() / 1e3);
+        let why = if factor < 0.0 {
+            "so it may have the wrong sign"
+        } else {
+            "so the loss may be multiplied or divided after backward() (a mean against a sum, loss scaling), or gradients of \
+             several backward() calls be added up or averaged"
+        };
+        Some(format!("the gradient is about {times} times the derivative of the loss, {why}"))
+    }
+
+    pub(super) fn on_factor(&self) -> Option<Remark> {
+        let factor = self.factor()?;
+        let moves = self.slope_checks.made;
+        likely(format!(
+            "the gradient does not belong to the loss: on most of {moves} moves {factor}. Return the loss that backward() ran \
+             on; look for detached parts, and for a wrong derivative"
+        ))
+    }
+
+    pub(super) fn on_changes_between_steps(&self) -> Option<Remark> {
+        if !self.changed_between_steps || self.pairs_in_memory == 0 {
+            return None;
+        }
+        note(
+            "the parameters were changed between the last step and this one, by something else than this optimizer (another \
+             optimizer, a projection, loaded weights): the memory is from before",
+        )
+    }
+
     pub(super) fn on_contradiction(&self) -> Option<Remark> {
         let SlopeCheck { slopes: [before, after], measured, .. } = self.slope_checks.contradiction()?;
+        let mirrored = (measured / (0.5 * (before + after)) + 1.0).abs() < 0.1;
+        let sign = || {
+            mirrored
+                .then(|| "it rises as the gradient says that it falls, so the gradient may have the wrong sign".into())
+        };
+        let hint = self.factor().or_else(sign).map_or(String::new(), |hint| format!("; {hint}"));
         let [before, after, measured] = [before, after, measured].map(Short);
         likely(format!(
             "the gradient does not belong to the loss: on {} of {} moves the loss did not change as the gradient says; on \
-             the shortest by {measured} per unit of t, where g.d is {before} at its begin and {after} at its end. Return \
+             the shortest by {measured} per unit of t, where g.d is {before} at its begin and {after} at its end{hint}. Return \
              the loss that backward() ran on; look for detached parts, a wrong derivative, and for what \
              differs from call to call (random numbers, dropout, another batch)",
             self.slope_checks.failed, self.slope_checks.made

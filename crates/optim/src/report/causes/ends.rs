@@ -9,11 +9,17 @@ const SMALL_LOSS: f64 = 1e-5;
 /// A tolerance for gradients that is above this is called large.
 const LOOSE: f64 = 1e-4;
 
+/// A tolerance for changes that is above this is called large.
+const LOOSE_CHANGE: f64 = 1e-6;
+
 /// Where a tolerance ends a step while this share of the first gradient is left, it ended it early.
 const STEEP: f64 = 1e-2;
 
 /// A promised decrease of fewer units in the last place of the loss cannot be told from rounding.
 const NOISY: f64 = 4.0;
+
+/// A promised decrease of so many units in the last place is not hidden by the rounding of a loss of many terms.
+const UNEXPLAINED: f64 = 100.0;
 
 /// From this curvature on a memory is said to hide the gradient.
 const SHARP: f64 = 1e6;
@@ -59,7 +65,7 @@ impl StepReport {
             return advice(
                 "the gradient is exactly zero here. If this is no minimum, the loss is flat: a saturated function (exp, \
                  sigmoid), a dead relu, rounding or a comparison in it, or \
-                 detach(); begin elsewhere",
+                 detach(); or it is a saddle or a maximum, as a net whose weights are all zero: begin elsewhere",
             );
         }
         if at_start && self.is_small() && self.pairs_in_memory == 0 {
@@ -94,6 +100,16 @@ impl StepReport {
             return None;
         }
         let early = self.ended_early();
+        let limit = self.compared.map_or(0.0, |compared| compared.limit.abs());
+        if !relative && limit > LOOSE_CHANGE && self.gradient_max > 1e3 * self.tolerance_grad {
+            return likely(format!(
+                "tolerance_change = {} is large (its default is 1e-9), and max|g| = {} is far above tolerance_grad = {}, so \
+                 this may be no minimum. Lower tolerance_change (0 turns it off) to go on",
+                Short(limit),
+                Short(self.gradient_max),
+                Short(self.tolerance_grad)
+            ));
+        }
         let option = if relative { "tolerance_change_rel" } else { "tolerance_change" };
         let [steepest, limit] = [self.gradient_max, self.tolerance_grad].map(Short);
         let text = if self.is_small() && !relative {
@@ -121,6 +137,22 @@ impl StepReport {
             return None;
         };
         if early { likely(text) } else { advice(text) }
+    }
+
+    /// A line search that came back to where it began, although the slope there promised a decrease.
+    pub(super) fn on_failed_search(&self) -> Option<Remark> {
+        let stayed = self.step_length == Some(0.0) && self.line_search_evaluations.last().is_some_and(|&n| n > 1);
+        let slope = self.directional_derivative.filter(|&slope| stayed && slope < 0.0)?;
+        let visible = UNEXPLAINED * self.epsilon() * (1.0 + self.final_loss.abs());
+        if !self.steep() || self.stop == StopReason::DirectionalDerivative || self.promised() < visible {
+            return None;
+        }
+        likely(format!(
+            "the last line search found no lower loss, though the slope there says that it falls (g.d = {}): the gradient does \
+             not belong to the loss (a wrong derivative, a detached part), the closure gives other values from call to call \
+             (dropout, random numbers, another batch), or the loss is rounded or has a kink",
+            Short(slope)
+        ))
     }
 
     pub(super) fn on_limits(&self) -> Option<Remark> {
@@ -161,11 +193,10 @@ impl StepReport {
         (self.pairs_in_memory > 0 && curvature > SHARP).then_some(Short(curvature))
     }
 
-    /// Whether the step left most of its gradient, after few iterations without any memory of earlier steps. One
+    /// Whether the step left most of its gradient, after few iterations and as the optimizer's first. One
     /// that goes on from another may have begun near the minimum.
     pub(super) fn ended_early(&self) -> bool {
-        let fresh = self.pairs_in_memory <= self.pairs_accepted;
-        fresh && self.iterations < 10 && self.gradient_max > STEEP * self.initial_gradient_max
+        self.is_first && self.iterations < 10 && self.gradient_max > STEEP * self.initial_gradient_max
     }
 
     /// Whether a tolerance on changes ended the step.

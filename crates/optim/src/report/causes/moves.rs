@@ -1,7 +1,7 @@
 //! What goes wrong on the way: NaN, moves that are too long or lead nowhere, refused pairs.
 
 use super::{Remark, cause, likely, listed, note, plural};
-use crate::report::{FirstStep, Short, StepReport, StopReason};
+use crate::report::{FirstStep, Short, SlopeChecks, StepReport, StopReason};
 
 /// A first step is called long from so many times the largest parameter on.
 const LONG: f64 = 100.0;
@@ -11,6 +11,9 @@ const PLATEAU: f64 = 1e-6;
 
 /// A loss that grows by so much, and its gradient with it, runs away.
 const RUNAWAY: f64 = 1e6;
+
+/// A search that goes so many times as far as the memory proposes corrects its scale.
+const FAR: f64 = 1e3;
 
 /// A gradient that has fallen to this share of the first is that of a minimum, more or less.
 const ARRIVED: f64 = 1e-4;
@@ -27,7 +30,12 @@ impl StepReport {
             (what, format!("in {names}: a derivative has no value there, as that of sqrt at 0"))
         } else {
             let what = format!("the loss was {}", Short(loss));
-            (what, "inf / inf, 0 / 0, the log of a negative number and NaN in the data give it".into())
+            let why = if loss.is_nan() {
+                "inf / inf, 0 / 0, the log of a negative number and NaN in the data give it"
+            } else {
+                "an overflow (exp, a high power), a division by 0, the log of 0 and infinities in the data give it"
+            };
+            (what, why.into())
         };
         if evaluation == 1 && !self.params_non_finite.is_empty() {
             let names = listed(&self.params_non_finite);
@@ -42,9 +50,16 @@ impl StepReport {
             ));
         }
         let first = format!("the first was evaluation {evaluation}, a trial point, where {what}");
+        if loss == if self.is_maximized() { f64::INFINITY } else { f64::NEG_INFINITY } {
+            return likely(format!(
+                "the loss runs off to {}: it has no bound on this way. Is its sign right? Bound it, or add a penalty \
+                 (weight_decay); {count}",
+                Short(loss)
+            ));
+        }
         if self.stop == StopReason::NonFinite {
             return cause(format!(
-                "{count}; {first}. Nothing finite was found from here: rewrite the loss, or lower lr"
+                "{count}; {first}. Nothing finite was found from here: use non_finite(NonFinite::Recover), rewrite the loss, or lower lr"
             ));
         }
         if self.final_loss.is_finite() && self.gradient_max.is_finite() {
@@ -89,8 +104,43 @@ impl StepReport {
     /// Whether the loss ended worse than it began. With `maximize` losses have the user's sign, and the smallest
     /// that was seen is none of those that count.
     pub(super) fn went_wrong(&self) -> bool {
-        let maximized = self.best_loss > self.initial_loss;
-        if maximized { self.final_loss < self.initial_loss } else { self.final_loss > self.initial_loss }
+        if self.is_maximized() { self.final_loss < self.initial_loss } else { self.final_loss > self.initial_loss }
+    }
+
+    pub(super) fn on_broken_parameters(&self) -> Option<Remark> {
+        if self.params_non_finite.is_empty() || self.first_non_finite.is_some_and(|(evaluation, _)| evaluation == 1) {
+            return None;
+        }
+        note(format!("parameters were NaN or infinite before the step began: {}", listed(&self.params_non_finite)))
+    }
+
+    /// A memory that proposes steps of another order of magnitude than those that the loss asks for.
+    pub(super) fn on_short_memory(&self) -> Option<Remark> {
+        let t = self.step_length.filter(|t| *t > FAR)?;
+        if self.pairs_in_memory <= self.pairs_accepted || self.line_search_evaluations.is_empty() {
+            return None;
+        }
+        likely(format!(
+            "the line search had to go {} times as far as the memory proposed: its pairs belong to another function, or to \
+             another scale of this one. Use a new optimizer, whose memory is empty",
+            Short(t)
+        ))
+    }
+
+    /// Whether the losses are those of a maximised objective.
+    fn is_maximized(&self) -> bool {
+        self.best_loss > self.initial_loss
+    }
+
+    pub(super) fn on_broken_direction(&self) -> Option<Remark> {
+        if !self.direction_non_finite {
+            return None;
+        }
+        cause(
+            "the curvature memory gave a direction that is NaN or infinite, at a finite gradient: the state that was loaded, \
+             or an earlier step, has left NaN in it. Build a new optimizer over the same parameters, or use \
+             non_finite(NonFinite::Recover), which clears such a memory",
+        )
     }
 
     pub(super) fn on_runaway(&self) -> Option<Remark> {
@@ -114,11 +164,24 @@ impl StepReport {
         }
         let text = format!(
             "the loss got worse in {rises} of {} without a line search: steps of t = {} go too far. Use \
-             line_search_fn(LineSearch::StrongWolfe), or lower lr",
+             line_search_fn(LineSearch::StrongWolfe), or lower lr{}",
             plural(self.iterations, "iteration"),
-            Short(self.step_length.unwrap_or(f64::NAN))
+            Short(self.step_length.unwrap_or(f64::NAN)),
+            self.doubt()
         );
         if self.went_wrong() || 3 * rises > self.iterations && self.steep() { likely(text) } else { note(text) }
+    }
+
+    /// What else may be the reason that the loss does not follow the gradient.
+    fn doubt(&self) -> String {
+        let SlopeChecks { failed, made, .. } = self.slope_checks;
+        if failed < 3 || 5 * failed <= made || self.gradient_factor.is_some() {
+            return String::new();
+        }
+        format!(
+            ". Or, as on {failed} of {made} moves the loss did not change as the gradient says: the closure gives other values \
+             from call to call (dropout, random numbers, another batch)"
+        )
     }
 
     pub(super) fn on_uphill(&self) -> Option<Remark> {
