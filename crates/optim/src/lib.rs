@@ -115,6 +115,7 @@ mod optimizer;
 mod param_group;
 mod params;
 mod report;
+mod words;
 
 pub use base::{
     Groups, Hooks, Loaded, OptimizerBase, OptimizerHook, StateDictHook, StepArgs, StepPostHook, StepPreHook,
