@@ -35,7 +35,7 @@ fn targets(t_mult: usize, per_epoch: usize, count: usize) -> Vec<Vec<f64>> {
 }
 
 #[test]
-#[allow(non_snake_case)]
+#[allow(non_snake_case, reason = "the name that torch gives the test")]
 fn CosineAnnealingWarmRestarts_lr1() -> Result<()> {
     for t_mult in [1, 2, 4] {
         let sgd = sgd()?;
@@ -46,7 +46,7 @@ fn CosineAnnealingWarmRestarts_lr1() -> Result<()> {
 }
 
 #[test]
-#[allow(non_snake_case)]
+#[allow(non_snake_case, reason = "the name that torch gives the test")]
 fn CosineAnnealingWarmRestarts_lr2() -> Result<()> {
     for t_mult in [1, 2, 4] {
         let sgd = sgd()?;
@@ -76,7 +76,7 @@ fn interleaved(t_mult: i64, jumps: &[(f64, f64, f64)]) -> Result<()> {
 }
 
 #[test]
-#[allow(non_snake_case)]
+#[allow(non_snake_case, reason = "the name that torch gives the test")]
 fn CosineAnnealingWarmRestarts_lr3() -> Result<()> {
     let whole = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0];
     let mut first: Vec<_> = whole.iter().map(|&epoch| (epoch, epoch, 10.0)).collect();
@@ -96,7 +96,7 @@ fn CosineAnnealingWarmRestarts_lr3() -> Result<()> {
 }
 
 #[test]
-#[allow(non_snake_case)]
+#[allow(non_snake_case, reason = "the name that torch gives the test")]
 fn CosineAnnealingWarmRestarts_T_cur_reset() -> Result<()> {
     let sgd = sgd()?;
     let scheduler = CosineAnnealingWarmRestarts::builder(&sgd, 4).build()?;

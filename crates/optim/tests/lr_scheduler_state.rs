@@ -111,7 +111,7 @@ fn cosine_lr_state_dict() -> Result<()> {
 }
 
 #[test]
-#[allow(non_snake_case)]
+#[allow(non_snake_case, reason = "the name that torch gives the test")]
 fn CosineAnnealingWarmRestarts_lr_state_dict() -> Result<()> {
     check_state_dict(
         |sgd| CosineAnnealingWarmRestarts::builder(sgd, 10).t_mult(2).build(),
